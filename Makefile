@@ -1,0 +1,54 @@
+# zkprep: `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+DIGITS := circuits/digits
+MODEL  ?= $(DIGITS)/model.onnx
+INPUT  ?= $(DIGITS)/input.json
+OUT    ?= runs/digits
+# The example fits one slice; three show the links.
+ARGS   ?= $(if $(filter $(DIGITS)/model.onnx,$(MODEL)),--blocks 3)
+
+.DEFAULT_GOAL := help
+.PHONY: help prove test test-long check format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@echo
+	@echo 'make prove MODEL=path/model.onnx INPUT=path/input.json OUT=runs/x [ARGS="--memory 8GiB"]'
+
+# --allow-test-srs: without a network the ceremony's SRS cannot be had, and the example still proves.
+prove: $(VENV)/core.stamp ## prepare, slice, prove and verify MODEL on INPUT into OUT, and report
+	$(BIN)/zkprep prove $(MODEL) --input $(INPUT) -o $(OUT) --baselines prove --allow-test-srs $(ARGS)
+
+test: $(VENV)/dev.stamp ## the tests, real proofs included
+	$(BIN)/pytest -m "not long"
+
+test-long: $(VENV)/dev.stamp ## the tests, the long ones too
+	$(BIN)/pytest
+
+check: $(VENV)/dev.stamp ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and the runs
+	rm -rf $(VENV) runs
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'zkprep needs Python 3.11 or later; set PYTHON=python3.11' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.stamp: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/core.stamp

@@ -1,0 +1,133 @@
+"""What a cheating prover can do to an honest chain: each function gives an attack on an Example."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from honest_chain import (
+    CEREMONY,
+    OTHER_X,
+    Example,
+    X,
+    honest,
+    instances,
+    proof_bytes,
+    settings_bytes,
+)
+
+from zkprep.chain import Obligation
+
+HONEST = honest()
+OTHER = honest(OTHER_X)
+UNDER_TEST_SRS = honest(origin="test")
+
+Attack = Callable[[Example], Example]
+
+
+def edit_settings(index: int, edit: Callable[[dict[str, Any]], None]) -> Attack:
+    """Settings changed before key generation, so that everything but the settings is consistent."""
+
+    def attack(example: Example) -> Example:
+        document = json.loads(example.bundle[index].settings)
+        edit(document)
+        return example.with_settings(index, settings_bytes(document))
+
+    return attack
+
+
+def run_arg(name: str, value: object) -> Attack:
+    return edit_settings(1, lambda document: document["run_args"].update({name: value}))
+
+
+def field(name: str, value: object) -> Attack:
+    return edit_settings(1, lambda document: document.update({name: value}))
+
+
+def edit_proof(index: int, edit: Callable[[dict[str, Any]], None]) -> Attack:
+    """A proof.json changed after the proof was made."""
+
+    def attack(example: Example) -> Example:
+        document = json.loads(example.bundle[index].proof)
+        edit(document)
+        return example.with_files(index, proof=json.dumps(document).encode())
+
+    return attack
+
+
+def instance(index: int, position: int, felt: object) -> Attack:
+    return edit_proof(index, lambda d: d["instances"][0].__setitem__(position, felt))
+
+
+def bundle(*indices: int) -> Attack:
+    return lambda example: replace(example, bundle=tuple(example.bundle[i] for i in indices))
+
+
+def splice(index: int) -> Attack:
+    """Slice `index` of a run on another input."""
+    return lambda example: example.with_files(index, proof=OTHER.bundle[index].proof)
+
+
+def proved(index: int, position: int, value: int) -> Attack:
+    """A valid proof of slice `index` for other values."""
+
+    def attack(example: Example) -> Example:
+        values = instances(X)[index]
+        values[position] = value
+        return example.with_instances(index, values)
+
+    return attack
+
+
+def other_model(example: Example) -> Example:
+    """Another model's slice: same shapes, own key, valid proof."""
+    vk = b"verification key of another model"
+    files = example.bundle[1]
+    proof = proof_bytes(files.settings, vk, CEREMONY, instances(X)[1])
+    return example.with_files(1, vk=vk, proof=proof)
+
+
+def permuted(example: Example) -> Example:
+    values = instances(X)[1]
+    return example.with_instances(1, [values[1], values[0], *values[2:]])
+
+
+def srs_passed_off(example: Example) -> Example:
+    """Proofs under a test SRS, and a statement that says it is the ceremony's."""
+    dishonest = honest(origin="test")
+    pieces = [
+        msgspec.structs.replace(p, srs=msgspec.structs.replace(p.srs, origin="ceremony"))
+        for p in dishonest.claim.slices
+    ]
+    return dishonest.anchored(msgspec.structs.replace(dishonest.claim, slices=tuple(pieces)))
+
+
+def under_test_srs(srs: bytes, *, allowed: bool = True) -> Attack:
+    """A run under a test SRS, and this file said to be it."""
+    example = UNDER_TEST_SRS.with_policy(allow_test_srs=allowed)
+    return lambda _: replace(example, srs=replace(example.srs, test={10: srs}))
+
+
+def ceremony(data: bytes | None) -> Attack:
+    return lambda example: replace(example, srs=replace(example.srs, ceremony=data))
+
+
+def same_settings(text: Callable[[str], str]) -> Attack:
+    """The same settings in another spelling."""
+    return lambda e: e.with_settings(1, text(e.bundle[1].settings.decode()).encode())
+
+
+def claimed(**values: Sequence[int]) -> Attack:
+    return lambda example: example.with_policy(claimed=values)
+
+
+def expecting(index: int, **changes: Any) -> Attack:
+    """The verifier rebuilt the statement from the model and got another one."""
+    return lambda e: e.with_policy(expected=e.with_slice(index, **changes).claim)
+
+
+def never(obligations: Sequence[Obligation]) -> None:
+    """A prover that must not be asked: a cheaper rule is broken."""
+    pytest.fail("a proof was checked although a cheaper rule was broken")

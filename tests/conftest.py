@@ -1,0 +1,49 @@
+"""What every test gets: a cache of its own, no network, and SRS files made once and kept.
+
+The folder is ZKPREP_TEST_CACHE, or pytest's own cache, so that a second run makes no SRS again.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zkprep import srs
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.srs import Srs
+
+LARGEST_LOGROWS = 13
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_cache(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Point zkprep's and EZKL's folders away from the user's own, here and in subprocesses."""
+    chosen = os.environ.get("ZKPREP_TEST_CACHE")
+    folder = Path(chosen) if chosen else Path(pytestconfig.cache.mkdir("zkprep"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZKPREP_CACHE", str(folder))
+        patch.setenv("ZKPREP_OFFLINE", "1")
+        patch.setenv("EZKL_REPO_PATH", str(tmp_path_factory.mktemp("ezkl")))
+        yield folder
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for tests of the cache itself."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("ZKPREP_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kept_srs(kept_cache: Path) -> Callable[[int], Srs]:
+    """The test SRS of a given logrows, made by EZKL and kept."""
+
+    def of(logrows: int) -> Srs:
+        assert logrows <= LARGEST_LOGROWS, "larger SRS files take too long to make in a test"
+        return srs.generate(logrows, EzklBackend())
+
+    return of

@@ -1,0 +1,198 @@
+"""The whole pipeline on the fake prover: slices, links, reports, resumption, refusals."""
+
+import json
+from pathlib import Path
+
+import networks
+import pytest
+from conftest import Case
+
+from zkprep import audit
+from zkprep.backends.fake import FakeBackend
+from zkprep.errors import (
+    BackendError,
+    Disagreement,
+    InputError,
+    LinkMismatch,
+    ProofRejected,
+    StatementError,
+    UntrustedSrs,
+)
+from zkprep.options import Baselines, Options
+from zkprep.report.types import Report, read_report
+
+THREE = Options(blocks=3)
+
+
+def _digest(report: Report) -> str:
+    assert report.verdict is not None
+    return report.verdict.statement
+
+
+def test_a_skip_across_slices(skip: Case) -> None:
+    report = skip.prove(THREE)
+    assert report.verdict is not None
+    assert report.verdict.accepted
+    assert report.verdict.proofs == 3
+    # Two wires along the chain and one for the skip that passes the middle slice by.
+    assert report.verdict.links == 3
+    assert set(report.variants) == {"ezkl", "plain", "prepared"}
+    plain, prepared = report.variants["plain"].total, report.variants["prepared"].total
+    assert plain is not None
+    assert prepared is not None
+    assert prepared.counts.ops == plain.counts.ops - 2
+    assert prepared.measured is not None
+    assert plain.measured is None
+    assert prepared.fidelity is not None
+    assert prepared.fidelity.argmax_agrees
+    assert read_report(skip.folder / "run") == report
+
+
+def test_several_inputs_and_outputs(two_ends: Case) -> None:
+    report = two_ends.prove(Options(blocks=3))
+    assert report.verdict is not None
+    assert report.verdict.accepted
+    verdict = audit.verify(
+        two_ends.folder / "run/public", FakeBackend(), expect=_digest(report), allow_test_srs=True
+    )
+    assert list(verdict.inputs) == ["left", "right"]
+    assert list(verdict.outputs) == ["low", "high"]
+    assert verdict.outputs["low"].shape == (1, 3)
+
+
+def test_baselines(skip: Case) -> None:
+    proved = skip.prove(Options(blocks=2, baselines=Baselines.PROVE))
+    for name in ("ezkl", "plain", "prepared"):
+        total = proved.variants[name].total
+        assert total is not None
+        assert total.measured is not None, name
+    alone = skip.prove(Options(blocks=2, baselines=Baselines.NONE), out="alone")
+    assert set(alone.variants) == {"prepared"}
+
+
+def test_the_statement_does_not_depend_on_the_input(skip: Case) -> None:
+    other = networks.write_input(skip.folder / "other.json", [32], seed=7)
+    first, second = skip.prove(THREE), skip.prove(THREE, out="second", data=other)
+    assert _digest(first) == _digest(second)
+
+
+def test_proofs_of_two_runs_do_not_mix(skip: Case) -> None:
+    other = networks.write_input(skip.folder / "other.json", [32], seed=7)
+    report = skip.prove(THREE)
+    skip.prove(THREE, out="second", data=other)
+    public = skip.folder / "run/public"
+    foreign = skip.folder / "second/public/slices/001/proof.json"
+    (public / "slices/001/proof.json").write_bytes(foreign.read_bytes())
+    with pytest.raises(LinkMismatch, match="from slice 0 to 1: element 0 is"):
+        audit.verify(public, FakeBackend(), expect=_digest(report), allow_test_srs=True)
+
+
+def test_an_edited_output_is_rejected(skip: Case) -> None:
+    report = skip.prove(THREE)
+    path = skip.folder / "run/public/slices/002/proof.json"
+    proof = json.loads(path.read_bytes())
+    proof["instances"][0][-1] = "07" + "00" * 31
+    path.write_text(json.dumps(proof))
+    with pytest.raises(ProofRejected, match="slice 2"):
+        audit.verify(path.parents[2], FakeBackend(), expect=_digest(report), allow_test_srs=True)
+
+
+def test_the_statement_is_rebuilt_from_the_model(skip: Case) -> None:
+    skip.prove(THREE)
+    public = skip.folder / "run/public"
+    verdict = audit.verify(public, FakeBackend(), model=skip.model, allow_test_srs=True)
+    assert verdict.proofs == 3
+    other = networks.build(skip.folder / "other.onnx", networks.SKIP, networks.SKIP_WEIGHTS, seed=1)
+    with pytest.raises(StatementError, match="not the statement rebuilt from the model"):
+        audit.verify(public, FakeBackend(), model=other, allow_test_srs=True)
+
+
+def test_anchors(skip: Case) -> None:
+    report = skip.prove(THREE)
+    public = skip.folder / "run/public"
+    with pytest.raises(InputError, match="verification needs one anchor"):
+        audit.verify(public, FakeBackend())
+    with pytest.raises(InputError, match="verification needs one anchor"):
+        audit.verify(public, FakeBackend(), expect=_digest(report), model=skip.model)
+    with pytest.raises(StatementError, match="expected 00"):
+        audit.verify(public, FakeBackend(), expect="00" * 32, allow_test_srs=True)
+    with pytest.raises(UntrustedSrs, match="test SRS"):
+        audit.verify(public, FakeBackend(), expect=_digest(report))
+
+
+def test_a_strange_file_in_public_is_refused(skip: Case) -> None:
+    report = skip.prove(THREE)
+    public = skip.folder / "run/public"
+    (public / "slices/000/pk").write_text("")
+    with pytest.raises(StatementError, match="'slices/000/pk' does not belong"):
+        audit.verify(public, FakeBackend(), expect=_digest(report))
+
+
+def _events(run: Path) -> list[str]:
+    lines = (run / "events.jsonl").read_text().splitlines()
+    return [f"{e['slice']} {e['stage']}" for e in map(json.loads, lines)]
+
+
+def test_a_run_that_died_goes_on(skip: Case) -> None:
+    backend = FakeBackend(fail={"prove": BackendError("killed")})
+    with pytest.raises(BackendError, match="killed"):
+        skip.prove(THREE, backend=backend)
+    run = skip.folder / "run"
+    assert not (run / "public").exists()
+    assert not (run / "report.json").exists()
+    before = _events(run)
+    report = skip.prove(THREE)
+    assert report.verdict is not None
+    assert report.verdict.accepted
+    again = _events(run)[len(before) :]
+    assert not set(before) & set(again), "a finished stage was done again"
+    # The fake prover's set-up of slice 0 was finished before its proof died.
+    assert "prepared/000 setup" in before
+    skip.prove(THREE)
+    assert len(_events(run)) == len(before) + len(again)
+
+
+def test_another_input_reuses_the_keys(skip: Case) -> None:
+    skip.prove(THREE)
+    before = len(_events(skip.folder / "run"))
+    other = networks.write_input(skip.folder / "other.json", [32], seed=7)
+    skip.prove(THREE, data=other)
+    again = _events(skip.folder / "run")[before:]
+    assert "prepared/000 prove" in again
+    assert "prepared/000 setup" not in again
+
+
+def test_fewer_slices_leave_no_stale_files(skip: Case) -> None:
+    skip.prove(THREE)
+    skip.prove(Options(blocks=2))
+    slices = sorted(path.name for path in (skip.folder / "run/public/slices").iterdir())
+    assert slices == ["000", "001"]
+
+
+def test_a_circuit_that_computes_something_else_stops_the_run(skip: Case) -> None:
+    with pytest.raises(Disagreement, match=r"slice 00\d \(prepared\) computes something else"):
+        skip.prove(Options(blocks=3, tolerance=1e-9))
+    assert not (skip.folder / "run/public").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "options", "error", "message"),
+    [
+        ((1, 4), [5], Options(), InputError, r"has shape \[5\] \(5 elements\)"),
+        ((1, "k"), [5], Options(), InputError, "'k'"),
+        ((1, 4), [4], Options(blocks=2), InputError, "asks for 2 slices"),
+    ],
+)
+def test_bad_input_leaves_no_run(
+    tmp_path: Path,
+    shape: tuple[int | str, ...],
+    sizes: list[int],
+    options: Options,
+    error: type[Exception],
+    message: str,
+) -> None:
+    model = networks.relu_model(tmp_path / "relu.onnx", shape)
+    data = networks.write_input(tmp_path / "in.json", sizes)
+    with pytest.raises(error, match=message):
+        Case(tmp_path, model, data).prove(options)
+    assert not (tmp_path / "run/public").exists()

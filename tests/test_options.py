@@ -1,0 +1,55 @@
+"""Options: what no preparation can be asked for is refused by name."""
+
+import pytest
+
+from zkprep.errors import InputError
+from zkprep.options import Options, memory_limit, parse_dims, parse_memory
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("8GiB", 8 * 2**30), ("500MB", 500 * 10**6), ("1.5 g", 1_500_000_000), ("4096", 4096)],
+)
+def test_memory(text: str, amount: int) -> None:
+    assert parse_memory(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "1XB", "0", "1e9", "GiB"])
+def test_memory_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no amount of memory"):
+        parse_memory(text)
+
+
+def test_dims() -> None:
+    assert parse_dims(["batch=1", "a=b=3"]) == {"batch": 1, "a=b": 3}
+
+
+@pytest.mark.parametrize("pair", ["batch", "batch=", "=1", "batch=0", "batch=-1", "batch=x"])
+def test_dims_refused(pair: str) -> None:
+    with pytest.raises(InputError, match="is not NAME=VALUE"):
+        parse_dims([pair])
+
+
+def test_dims_twice() -> None:
+    with pytest.raises(InputError, match="sets 'n' twice"):
+        parse_dims(["n=1", "n=2"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 0}, "--scale is 0; it must be from 1 to 30"),
+        ({"blocks": 0}, "--blocks is 0"),
+        ({"max_logrows": 40}, "--max-logrows is 40"),
+        ({"tolerance": 0.0}, "--tolerance is 0.0"),
+        ({"tolerance": float("nan")}, "--tolerance is nan"),
+    ],
+)
+def test_out_of_range(options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Options(**options)  # type: ignore[arg-type]
+
+
+def test_memory_limit_is_what_was_asked_for() -> None:
+    assert memory_limit(Options(memory=5)) == 5
+    assert memory_limit(Options()) > 0

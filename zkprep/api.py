@@ -1,0 +1,161 @@
+"""The verbs of the command line as Python functions; `import zkprep` offers them all."""
+
+from pathlib import Path
+
+import msgspec
+import onnx_ir as ir
+
+from zkprep import audit, chain, passes, pipeline, sizing
+from zkprep.backends.base import Backend, Usage
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.errors import InputError
+from zkprep.model import file_digest, input_specs, load, output_specs, save, write_atomically
+from zkprep.options import Options
+from zkprep.passes.base import PassResult, Site, run_passes
+from zkprep.prepare import prepare
+from zkprep.report import compare as comparing
+from zkprep.report.types import Report, read_report
+from zkprep.slices import Slicing
+from zkprep.store import Notify
+
+DEFAULTS = Options()
+
+
+def fuse_model(model: ir.Model) -> PassResult:
+    """A smaller model of the same function, and every place that was looked at.
+
+    The interface, the opset and the names of surviving tensors are those of `model`, which is
+    left untouched.
+
+    Raises:
+        PassError: a pass broke its contract; nothing is returned.
+    """
+    return run_passes(model, passes.default_passes())
+
+
+def fuse_file(src: Path, dst: Path) -> tuple[Site, ...]:
+    """`fuse_model` from file to file; `dst` is written whole or not at all, even if nothing fused.
+
+    Raises:
+        InputError: `src` is no valid model, `dst` cannot be written or is `src`.
+    """
+    if dst.exists() and src.exists() and dst.samefile(src):
+        raise InputError(f"'{dst}' is the input itself; fuse never works in place")
+    result = fuse_model(load(src))
+    save(result.model, dst)
+    return result.sites
+
+
+class SliceSummary(msgspec.Struct, frozen=True):
+    """One slice of a cut: its nodes in the normalised model, prepared operators, interface."""
+
+    name: str
+    nodes: list[str]
+    ops: int
+    inputs: list[str]
+    outputs: list[str]
+
+
+class CutSummary(msgspec.Struct, frozen=True):
+    """A cut: slices in executable order, and wires as (tensor, from slice, to slice)."""
+
+    model_digest: str
+    slices: list[SliceSummary]
+    wires: list[tuple[str, str, str]]
+
+
+def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> CutSummary:
+    """Prepare and cut `model`; with `out`, write NNN.onnx, NNN.plain.onnx and slices.json there.
+
+    Raises:
+        InputError: unusable model or folder.
+        TooLarge: no cut keeps the limits.
+    """
+    prepared = prepare(model, options.dims)
+    slicing = sizing.cut(prepared, options)
+    summary = CutSummary(file_digest(model), *_summaries(slicing))
+    if out is not None:
+        _write_slices(slicing, summary, out)
+    return summary
+
+
+def measure(
+    model: Path,
+    input: Path | None = None,
+    options: Options = DEFAULTS,
+    *,
+    backend: Backend | None = None,
+    notify: Notify | None = None,
+) -> Report:
+    """See `zkprep.pipeline.measure`; EZKL and silence by default."""
+    return pipeline.measure(model, input, options, backend or EzklBackend(), notify or _silent)
+
+
+def prove(
+    model: Path,
+    input: Path,
+    out: Path,
+    options: Options = DEFAULTS,
+    *,
+    backend: Backend | None = None,
+    notify: Notify | None = None,
+) -> Report:
+    """See `zkprep.pipeline.prove`; EZKL and silence by default."""
+    return pipeline.prove(model, input, out, options, backend or EzklBackend(), notify or _silent)
+
+
+def verify(
+    public: Path,
+    *,
+    expect: str | None = None,
+    model: Path | None = None,
+    allow_test_srs: bool = False,
+    backend: Backend | None = None,
+) -> chain.Verdict:
+    """See `zkprep.audit.verify`; EZKL by default."""
+    return audit.verify(
+        public,
+        backend or EzklBackend(),
+        expect=expect,
+        model=model,
+        allow_test_srs=allow_test_srs,
+    )
+
+
+def compare(before: Path, after: Path, *, force: bool = False) -> comparing.Comparison:
+    """Compare two reports, given as report.json files or run directories.
+
+    Raises:
+        InputError: unreadable, or not comparable.
+    """
+    return comparing.compare(read_report(before), read_report(after), force=force)
+
+
+def _silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
+    return
+
+
+def _summaries(slicing: Slicing) -> tuple[list[SliceSummary], list[tuple[str, str, str]]]:
+    slices = [
+        SliceSummary(
+            name=piece.name,
+            nodes=list(piece.nodes),
+            ops=sum(1 for _ in piece.prepared.graph),
+            inputs=[spec.name for spec in input_specs(piece.prepared)],
+            outputs=[spec.name for spec in output_specs(piece.prepared)],
+        )
+        for piece in slicing.slices
+    ]
+    wires = [
+        (wire.tensor, slices[wire.source[0]].name, slices[wire.target[0]].name)
+        for wire in slicing.wires
+    ]
+    return slices, wires
+
+
+def _write_slices(slicing: Slicing, summary: CutSummary, out: Path) -> None:
+    for piece in slicing.slices:
+        save(piece.prepared, out / f"{piece.name}.onnx")
+        save(piece.plain, out / f"{piece.name}.plain.onnx")
+    document = msgspec.json.format(msgspec.json.encode(summary))
+    write_atomically(out / "slices.json", document + b"\n")

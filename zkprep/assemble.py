@@ -1,0 +1,104 @@
+"""Reports from what a run holds: EZKL's counts, the predictions that follow, what was measured."""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from zkprep import __version__
+from zkprep.cost.circuit import layout
+from zkprep.cost.work import predict
+from zkprep.job import Job
+from zkprep.prover import Sized
+from zkprep.report.types import (
+    Counts,
+    Fidelity,
+    Machine,
+    Measured,
+    Prediction,
+    Report,
+    SiteReport,
+    SliceReport,
+    Variant,
+    Verdict,
+    total,
+)
+
+
+def slice_report(
+    sized: Sized, measured: Measured | None = None, fidelity: Fidelity | None = None
+) -> SliceReport:
+    """One slice: counts and predictions from its settings, beside what was measured."""
+    settings = sized.settings
+    shape = layout(settings)
+    work = predict(shape)
+    arguments = settings.run_args
+    return SliceReport(
+        name=sized.piece.name,
+        counts=Counts(
+            ops=sum(1 for _ in sized.model.graph),
+            cells=settings.total_assignments,
+            rows=settings.num_rows,
+            constants=settings.total_const_size,
+            logrows=arguments.logrows,
+            inner_columns=arguments.num_inner_cols,
+            blocks=shape.blocks,
+            area=shape.blocks * arguments.num_inner_cols * 2**arguments.logrows,
+            degree=shape.degree,
+            lookups=shape.lookups,
+        ),
+        predicted=Prediction(
+            pk_bytes=shape.pk_bytes,
+            vk_bytes=shape.vk_bytes,
+            proof_bytes=shape.proof_bytes,
+            setup_cpu_seconds=work.setup_cpu_seconds,
+            prove_cpu_seconds=work.prove_cpu_seconds,
+            peak_bytes=work.peak_bytes,
+        ),
+        measured=measured,
+        fidelity=fidelity,
+    )
+
+
+def variant_report(note: str, slices: Sequence[SliceReport], fidelity: Fidelity | None) -> Variant:
+    """A variant and what its slices add up to; `fidelity` is the whole chain's."""
+    return Variant(note=note, slices=list(slices), total=total(list(slices), fidelity))
+
+
+def assemble(job: Job, variants: dict[str, Variant], verdict: Verdict | None) -> Report:
+    """The report of a run or a measurement on this machine."""
+    prepared = job.prepared
+    return Report(
+        zkprep=__version__,
+        prover=job.backend.version,
+        model=prepared.path.name,
+        model_digest=prepared.digest,
+        scale=job.options.scale,
+        tolerance=job.options.tolerance,
+        machine=this_machine(),
+        variants=variants,
+        sites=[
+            SiteReport(rule=s.rule, nodes=list(s.nodes), reason=s.reason) for s in prepared.sites
+        ],
+        verdict=verdict,
+    )
+
+
+def this_machine() -> Machine:
+    """The machine's facts that times depend on."""
+    return Machine(
+        cpu=_cpu_name(),
+        cores=psutil.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        python=platform.python_version(),
+    )
+
+
+def _cpu_name() -> str:
+    facts = Path("/proc/cpuinfo")
+    if facts.is_file():
+        for line in facts.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

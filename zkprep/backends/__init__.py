@@ -1,0 +1,1 @@
+"""Provers behind one protocol: EZKL in worker processes, and a deterministic fake."""

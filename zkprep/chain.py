@@ -1,0 +1,280 @@
+"""Do these proofs prove this statement? Bytes in, verdict out: no files, no processes.
+
+The rules are numbered in `verify` and the code carries the numbers; their reasons are in
+docs/soundness.md. The prover's own check of the proofs is passed in and comes last: it is slow, and
+what it is given has by then been pinned byte by byte.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkprep.errors import InputError, LinkMismatch, ProofRejected, StatementError, UntrustedSrs
+from zkprep.evidence import Evidence, SliceFiles, open_slice
+from zkprep.felts import quantise
+from zkprep.statement import Port, PortRef, Srs, Statement, digest, first_difference, load
+
+# A KZG file for 2**k rows has 128 * 2**k + 260 bytes, the first four k; a verifier needs k = 1.
+SMALL_SRS_BYTES = 516
+SMALL_SRS_HEADER = (1).to_bytes(4, "little")
+SRS_IDENTITY_BYTES = 128  # tau in G2, the last of the file
+
+
+@dataclass(frozen=True, slots=True)
+class SrsFiles:
+    """The SRS files at hand (untrusted): the ceremony's small one, and test ones by logrows."""
+
+    ceremony: bytes | None = None
+    test: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the verifier holds before looking at a run (trusted).
+
+    Attributes:
+        expected: the statement's digest, or the statement rebuilt from the model.
+        ceremony: sha256 of the ceremony's small SRS file.
+        allow_test_srs: accept an SRS whose secret somebody may know.
+        claimed: by model input or output, the integers the caller was told; see `quantised`.
+    """
+
+    expected: str | Statement
+    ceremony: str
+    allow_test_srs: bool = False
+    claimed: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One proof the prover has to check, with the small SRS file to check it under."""
+
+    slice: int
+    proof: bytes
+    settings: bytes
+    vk: bytes
+    srs: bytes
+
+
+# Returns when every proof is valid; raises ProofRejected when one is not.
+ProofChecker = Callable[[Sequence[Obligation]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A model input or output as the circuits see it: integers, real value times 2**scale."""
+
+    shape: tuple[int, ...]
+    scale: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What has been proved: the function of this statement takes `inputs` to `outputs`."""
+
+    digest: str
+    proofs: int
+    links: int
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    test_srs: bool
+
+
+def verify(
+    statement: bytes,
+    bundle: Sequence[SliceFiles],
+    srs: SrsFiles,
+    policy: Policy,
+    check: ProofChecker,
+) -> Verdict:
+    """Return what the proofs prove, or raise.
+
+    (1) The statement is well-formed: every slice input is a model input or the target of exactly
+        one wire; wires point forward; port ranges tile the instances with no gap; scales agree
+        along each wire.
+    (2) It is the expected one.
+    (3) There is one proof per slice and no other.
+    (4) Each proof is valid for the pinned verification key and settings; the settings agree with
+        the statement; Freivalds is off, parameters are fixed; the number of instances is exact.
+    (5) Every wire carries the same integers at both ends; every public value is within the range
+        of the circuit's own range checks.
+    (6) All slices that read a model input read the same values, and the model's inputs and outputs
+        are the values the caller was told.
+    (7) The SRS is the ceremony's, or the caller allowed a test SRS; either way the pinned one.
+
+    Args:
+        statement: statement.json (untrusted).
+        bundle: the files of each slice, in order (untrusted).
+        srs: the SRS files (untrusted).
+        policy: what the caller relies on (trusted).
+        check: the prover's check of proofs (trusted); called once, after every other rule.
+
+    Raises:
+        StatementError: rules (1) and (2), and settings that break rule (4).
+        ProofRejected: rules (3) and (4).
+        LinkMismatch: rules (5) and (6).
+        UntrustedSrs: rule (7).
+    """
+    claim = load(statement)  # (1)
+    _require_expected(claim, policy.expected)  # (2)
+    _require_one_proof_per_slice(claim, bundle)  # (3)
+    evidence = [
+        open_slice(index, piece, claim.prover, files)  # (4), all but the proofs' validity
+        for index, (piece, files) in enumerate(zip(claim.slices, bundle, strict=True))
+    ]
+    _require_equal_wires(claim, evidence)  # (5)
+    _require_in_range(claim, evidence)  # (5)
+    inputs, outputs = _outer_tensors(claim, evidence)  # (6)
+    _require_claimed({**inputs, **outputs}, policy.claimed)  # (6)
+    trusted = _trusted_srs(claim, srs, policy)  # (7)
+    obligations = [
+        Obligation(index, shown.proof, files.settings, files.vk, data)
+        for index, (shown, files, data) in enumerate(zip(evidence, bundle, trusted, strict=True))
+    ]
+    check(obligations)  # (4), the proofs' validity
+    return Verdict(
+        digest=digest(claim),
+        proofs=len(bundle),
+        links=len(claim.wires),
+        inputs=inputs,
+        outputs=outputs,
+        test_srs=any(piece.srs.origin == "test" for piece in claim.slices),
+    )
+
+
+def quantised(statement: Statement, tensor: str, values: NDArray[np.float64]) -> list[int]:
+    """The integers by which a model input or output of these real values enters `Policy.claimed`.
+
+    Raises:
+        InputError: no such input or output, wrong number of values, or not finite.
+    """
+    ports = {outer.tensor: statement.target(outer.ports[0]) for outer in statement.inputs}
+    ports |= {outer.tensor: statement.source(outer.ports[0]) for outer in statement.outputs}
+    if tensor not in ports:
+        raise InputError(f"the statement has no input or output '{tensor}', only {_names(ports)}")
+    port = ports[tensor]
+    if values.size != port.length or not np.isfinite(values).all():
+        raise InputError(
+            f"'{tensor}' needs {port.length} finite values, shape {list(port.shape)}; "
+            f"got {values.size} of shape {list(values.shape)}"
+        )
+    return quantise(values, port.scale)
+
+
+def _require_expected(claim: Statement, expected: str | Statement) -> None:
+    """(2) The statement is the expected one."""
+    found = digest(claim)
+    if isinstance(expected, Statement):
+        if found != digest(expected):
+            difference = first_difference(claim, expected)
+            raise StatementError(f"not the statement rebuilt from the model: {difference}")
+    elif found != expected:
+        raise StatementError(f"the statement's digest is {found}, expected {expected}")
+
+
+def _require_one_proof_per_slice(claim: Statement, bundle: Sequence[SliceFiles]) -> None:
+    """(3) One proof per slice and no other."""
+    if len(bundle) != len(claim.slices):
+        raise ProofRejected(f"there are {len(bundle)} proofs for {len(claim.slices)} slices")
+
+
+def _require_equal_wires(claim: Statement, evidence: Sequence[Evidence]) -> None:
+    """(5) Every wire carries the same integers at both ends."""
+    for wire in claim.wires:
+        sent = _values(evidence, wire.source, claim.source(wire.source))
+        received = _values(evidence, wire.target, claim.target(wire.target))
+        where = f"the wire of '{wire.tensor}' from slice {wire.source.slice} to {wire.target.slice}"
+        _require_equal(where, "at its source", sent, "at its target", received)
+
+
+def _require_in_range(claim: Statement, evidence: Sequence[Evidence]) -> None:
+    """(5) Public values are within the circuit's range, whether or not the circuit checks it."""
+    for index, (piece, shown) in enumerate(zip(claim.slices, evidence, strict=True)):
+        limit = piece.spec.largest_value
+        for position, value in enumerate(shown.instances):
+            if abs(value) > limit:
+                raise LinkMismatch(
+                    f"slice {index}: instance {position} is {value}, "
+                    f"outside the circuit's range -{limit} to {limit}"
+                )
+
+
+def _outer_tensors(
+    claim: Statement, evidence: Sequence[Evidence]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(6) The model's inputs, of which all readers have the same values, and its outputs."""
+    inputs, outputs = {}, {}
+    for outer in claim.inputs:
+        port = claim.target(outer.ports[0])
+        first, *others = [_values(evidence, ref, claim.target(ref)) for ref in outer.ports]
+        for ref, other in zip(outer.ports[1:], others, strict=True):
+            here, there = f"in slice {outer.ports[0].slice}", f"in slice {ref.slice}"
+            _require_equal(f"model input '{outer.tensor}'", here, first, there, other)
+        inputs[outer.tensor] = Tensor(outer.shape, port.scale, first)
+    for outer in claim.outputs:
+        port = claim.source(outer.ports[0])
+        values = _values(evidence, outer.ports[0], port)
+        outputs[outer.tensor] = Tensor(outer.shape, port.scale, values)
+    return inputs, outputs
+
+
+def _require_claimed(proved: Mapping[str, Tensor], claimed: Mapping[str, Sequence[int]]) -> None:
+    """(6) The model's inputs and outputs are the values the caller was told."""
+    for tensor, values in claimed.items():
+        if tensor not in proved:
+            raise LinkMismatch(f"nothing is proved of '{tensor}', only of {_names(proved)}")
+        _require_equal(f"'{tensor}'", "in the proof", proved[tensor].values, "in the claim", values)
+
+
+def _trusted_srs(claim: Statement, srs: SrsFiles, policy: Policy) -> list[bytes]:
+    """(7) Per slice the small SRS file, the ceremony's or an allowed test one, as pinned."""
+    trusted = []
+    for index, piece in enumerate(claim.slices):
+        where = f"slice {index}"
+        data = _srs_file(where, piece.srs, srs, policy)
+        if len(data) != SMALL_SRS_BYTES or data[:4] != SMALL_SRS_HEADER:
+            raise UntrustedSrs(
+                f"{where}: the {piece.srs.origin} SRS for 2**{piece.srs.logrows} rows is missing "
+                f"or not the small file of {SMALL_SRS_BYTES} bytes that a verifier needs"
+            )
+        found = sha256(data[-SRS_IDENTITY_BYTES:]).hexdigest()
+        if found != piece.srs.identity:
+            raise UntrustedSrs(f"{where}: the SRS is {found}, expected {piece.srs.identity}")
+        trusted.append(data)
+    return trusted
+
+
+def _srs_file(where: str, pinned: Srs, srs: SrsFiles, policy: Policy) -> bytes:
+    if pinned.origin == "ceremony":
+        data = srs.ceremony or b""
+        if sha256(data).hexdigest() != policy.ceremony:
+            raise UntrustedSrs(f"{where}: the SRS file at hand is not the ceremony's")
+        return data
+    if not policy.allow_test_srs:
+        raise UntrustedSrs(
+            f"{where} was proved with a test SRS: whoever made it can forge proofs",
+            hint="prove with the ceremony's SRS; allow a test SRS only where nothing is at stake",
+        )
+    return srs.test.get(pinned.logrows, b"")
+
+
+def _values(evidence: Sequence[Evidence], ref: PortRef, port: Port) -> tuple[int, ...]:
+    return evidence[ref.slice].instances[port.start : port.start + port.length]
+
+
+def _require_equal(
+    what: str, here: str, one: Sequence[int], there: str, other: Sequence[int]
+) -> None:
+    if len(one) != len(other):
+        raise LinkMismatch(f"{what} has {len(one)} values {here}, {len(other)} {there}")
+    for position, (left, right) in enumerate(zip(one, other, strict=True)):
+        if left != right:
+            raise LinkMismatch(f"{what}: element {position} is {left} {here}, {right} {there}")
+
+
+def _names(names: Mapping[str, object]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,173 @@
+"""What a circuit is asked to be (CircuitSpec) and what EZKL says it is (Settings).
+
+Two rules hold always, on the prover's and on the verifier's side (docs/soundness.md):
+Freivalds is off, because EZKL's Freivalds einsum does not tie its result to the circuit;
+parameters are fixed, because only then does the verification key bind the weights.
+"""
+
+from typing import Any
+
+import msgspec
+
+from zkprep.errors import StatementError
+
+# What parsing and walking untrusted JSON can raise.
+_MALFORMED = (
+    msgspec.MsgspecError,
+    UnicodeError,
+    RecursionError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)
+
+
+class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything EZKL's gen_settings is told; defaults are EZKL's own, made sound.
+
+    Attributes:
+        input_scale: bits after the binary point of the slice's inputs.
+        param_scale: bits after the binary point of the constants.
+        scale_rebase_multiplier: a node is rebased when its scale exceeds this times the base scale.
+        decomp_base: base b of range-checked digits; one table column when b <= 2**logrows - 8.
+        decomp_legs: digits L; range-checked values satisfy |v| <= b**L - 1.
+        num_inner_cols: cells per row of one column block.
+        logrows: log2 of the rows.
+        lookup_range: inclusive bounds of static lookup tables.
+        input_visibility: "public", "private" or "polycommit".
+        output_visibility: "public" or "polycommit".
+        checks_boundary: the circuit range-checks its boundary; if False the verifier has to.
+        integer_constants: all-integer constants are taken at scale 0.
+    """
+
+    input_scale: int = 7
+    param_scale: int = 7
+    scale_rebase_multiplier: int = 1
+    decomp_base: int = 16384
+    decomp_legs: int = 2
+    num_inner_cols: int = 2
+    logrows: int = 17
+    lookup_range: tuple[int, int] = (-32768, 32768)
+    input_visibility: str = "public"
+    output_visibility: str = "public"
+    checks_boundary: bool = True
+    integer_constants: bool = False
+
+    @property
+    def largest_value(self) -> int:
+        """Largest |v| the circuit's range checks accept: b**L - 1."""
+        return int(self.decomp_base**self.decomp_legs) - 1
+
+
+class RunArgs(msgspec.Struct, frozen=True):
+    """The part of EZKL's run_args that zkprep reads."""
+
+    input_scale: int
+    param_scale: int
+    scale_rebase_multiplier: int
+    lookup_range: tuple[int, int]
+    logrows: int
+    num_inner_cols: int
+    input_visibility: Any
+    output_visibility: Any
+    param_visibility: Any
+    decomp_base: int
+    decomp_legs: int
+    ignore_range_check_inputs_outputs: bool
+    rebase_frac_zero_constants: bool
+    disable_freivalds: bool
+
+
+class EinsumParams(msgspec.Struct, frozen=True):
+    """EZKL's einsum chip parameters; a positive column size turns the Freivalds chip on."""
+
+    total_einsum_col_size: int
+
+
+class ModuleSizes(msgspec.Struct, frozen=True):
+    """Sizes of EZKL's polycommit and Poseidon modules."""
+
+    polycommit: list[int]
+    poseidon: tuple[int, list[int]]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The fields of settings.json that zkprep reads (EZKL `src/graph/mod.rs` GraphSettings)."""
+
+    run_args: RunArgs
+    num_rows: int
+    total_assignments: int
+    total_const_size: int
+    total_dynamic_col_size: int
+    num_dynamic_lookups: int
+    num_shuffles: int
+    total_shuffle_col_size: int
+    einsum_params: EinsumParams
+    model_instance_shapes: list[list[int]]
+    model_output_scales: list[int]
+    model_input_scales: list[int]
+    module_sizes: ModuleSizes
+    required_lookups: list[Any]
+    required_range_checks: list[tuple[int, int]]
+    version: str
+
+    @property
+    def instances(self) -> int:
+        """Public values of a proof: hashes first, then public inputs, then public outputs."""
+        total = sum(self.module_sizes.poseidon[1])
+        for shape in self.model_instance_shapes:
+            size = 1
+            for dim in shape:
+                size *= dim
+            total += size
+        return total
+
+
+def read_settings(data: bytes) -> Settings:
+    """Parse settings.json bytes (untrusted).
+
+    Raises:
+        StatementError: not EZKL settings as version 23 writes them.
+    """
+    try:
+        return msgspec.json.decode(data, type=Settings)
+    except _MALFORMED as error:
+        raise StatementError(f"settings are not EZKL settings: {error}") from None
+
+
+def canonical_settings(data: bytes) -> bytes:
+    """The same settings in one fixed order, so that equal circuits have equal keys.
+
+    EZKL writes range checks, lookups and einsum axes in hash-map order and a timestamp; a
+    different order gives a different verification key.
+
+    Raises:
+        StatementError: not a settings object.
+    """
+    try:
+        document = msgspec.json.decode(data)
+        document["required_range_checks"].sort()
+        document["required_lookups"].sort(key=_canonical)
+        for equation in document["einsum_params"]["equations"]:
+            equation[1] = dict(sorted(equation[1].items()))
+        document["einsum_params"]["equations"].sort(key=_canonical)
+        document["timestamp"] = 0
+        return msgspec.json.encode(document)
+    except _MALFORMED as error:
+        raise StatementError(f"settings are not EZKL settings: {error!r}") from None
+
+
+def unsound(settings: Settings) -> str:
+    """Why these settings must be refused, or "" when they are sound."""
+    if not settings.run_args.disable_freivalds:
+        return "the Freivalds einsum is on (disable_freivalds is false)"
+    if settings.einsum_params.total_einsum_col_size != 0:
+        return "the circuit has Freivalds einsum columns"
+    if settings.run_args.param_visibility != "Fixed":
+        return f"parameters are {settings.run_args.param_visibility!r}, not 'Fixed'"
+    return ""
+
+
+def _canonical(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")

@@ -1,0 +1,57 @@
+"""The options that several commands share, with their help."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkprep.options import Baselines
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    MARKDOWN = "md"
+    HTML = "html"
+    JSON = "json"
+
+
+ModelArgument = Annotated[Path, typer.Argument(help="ONNX model", show_default=False)]
+InputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", help='input: EZKL\'s {"input_data": [[...], ...]} JSON, .npz by name, or .npy'
+    ),
+]
+DimOption = Annotated[
+    list[str] | None, typer.Option("--dim", help="value of a named dimension, NAME=VALUE")
+]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="most memory to prove a slice, e.g. 8GiB")
+]
+LogrowsOption = Annotated[
+    int | None, typer.Option("--max-logrows", help="a slice has at most 2**K rows")
+]
+BlocksOption = Annotated[int | None, typer.Option("--blocks", help="number of slices")]
+ScaleOption = Annotated[int, typer.Option("--scale", help="bits after the binary point")]
+ToleranceOption = Annotated[
+    float, typer.Option("--tolerance", help="largest error, as a share of the output's range")
+]
+BaselinesOption = Annotated[
+    Baselines, typer.Option("--baselines", help="variants plain and ezkl: prove them too, or count")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="the prover's own log, too")]
+AllowTestSrs = Annotated[
+    bool, typer.Option("--allow-test-srs", help="accept a test-only SRS: not secure")
+]
+TestSrs = Annotated[
+    bool,
+    typer.Option(
+        "--allow-test-srs/--require-ceremony",
+        help="where the ceremony's SRS cannot be had: make a test-only one, not secure, or stop",
+    ),
+]

@@ -1,0 +1,132 @@
+"""The verbs that look at what was made: verify, report, compare, srs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkprep.cli.arguments import AllowTestSrs, Format, JsonOption, VerboseOption
+from zkprep.cli.console import (
+    answers,
+    backend,
+    rendered,
+    rendered_comparison,
+    show,
+    show_json,
+    talk,
+)
+
+app = typer.Typer()
+srs_app = typer.Typer(help="The structured reference strings that keys are made with.")
+app.add_typer(srs_app, name="srs")
+
+
+@app.command()
+@answers
+def verify(
+    public: Annotated[Path, typer.Argument(help="RUN/public", show_default=False)],
+    expect: Annotated[str | None, typer.Option("--expect", help="digest of the statement")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="ONNX model to rebuild it from")
+    ] = None,
+    allow_test_srs: AllowTestSrs = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Verify every proof and every link of a run against a digest or a model."""
+    from zkprep import audit
+
+    verdict = audit.verify(
+        public, backend(verbose), expect=expect, model=model, allow_test_srs=allow_test_srs
+    )
+    if json:
+        import msgspec
+
+        show_json({"accepted": True, **msgspec.to_builtins(verdict)})
+        return
+    for name, tensor in verdict.outputs.items():
+        shown = ", ".join(f"{value / 2**tensor.scale:.6g}" for value in tensor.values[:16])
+        more = ", ..." if len(tensor.values) > 16 else ""
+        typer.echo(f"{name} {list(tensor.shape)} = {shown}{more}")
+    typer.echo(f"statement {verdict.digest}")
+    if verdict.test_srs:
+        typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
+    typer.echo(f"accepted: {verdict.proofs} proofs, {verdict.links} links")
+
+
+@app.command()
+@answers
+def report(
+    run: Annotated[
+        Path, typer.Argument(help="run directory, or a report.json", show_default=False)
+    ],
+    format: Annotated[Format, typer.Option("--format", help="how to write it")] = Format.TEXT,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write")] = None,
+) -> None:
+    """Show what the preparation changed."""
+    from zkprep.model import write_atomically
+    from zkprep.report.types import read_report
+
+    found = read_report(run)
+    if output is None:
+        show(found, format)
+    else:
+        write_atomically(output, rendered(found, format).encode())
+
+
+@app.command()
+@answers
+def compare(
+    before: Annotated[Path, typer.Argument(help="report or run directory", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="report or run directory", show_default=False)],
+    fail_on: Annotated[
+        str | None, typer.Option("--fail-on", help="e.g. cells:+2%,prove_cpu:+10%: exit 1 beyond")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="compare what differs in kind")] = False,
+    format: Annotated[Format, typer.Option("--format", help="text, md or json")] = Format.TEXT,
+    json: JsonOption = False,
+) -> None:
+    """Compare two reports, per slice and in total."""
+    from zkprep.report import compare as comparing
+    from zkprep.report.types import read_report
+
+    limits = comparing.parse_fail_on(fail_on) if fail_on else ()
+    found = comparing.compare(read_report(before), read_report(after), force=force)
+    beyond = comparing.exceeded(found, limits)
+    typer.echo(rendered_comparison(found, beyond, Format.JSON if json else format))
+    if beyond:
+        raise typer.Exit(1)
+
+
+@srs_app.command("list")
+@answers
+def srs_list(json: JsonOption = False) -> None:
+    """The SRS files on this machine."""
+    from zkprep import srs
+
+    found = srs.list_all()
+    if json:
+        show_json([{"logrows": s.logrows, "origin": s.origin, "path": str(s.path)} for s in found])
+        return
+    for one in found:
+        typer.echo(f"{one.logrows:3d}  {one.origin:8s}  {one.path}")
+    if not found:
+        typer.echo("no SRS here; `zkprep srs get K` fetches the ceremony's", err=True)
+
+
+@srs_app.command("get")
+@answers
+def srs_get(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
+    """Fetch the ceremony's SRS of exactly this size."""
+    from zkprep import srs
+
+    typer.echo(srs.obtain(logrows, backend(), allow_test=False, notify=talk).path)
+
+
+@srs_app.command("generate")
+@answers
+def srs_generate(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
+    """Make a test-only SRS: not secure, because this machine knows its secret."""
+    from zkprep import srs
+
+    typer.echo(srs.generate(logrows, backend()).path)

@@ -1,0 +1,121 @@
+"""Where the command line meets the user: output, errors, exit codes, the prover's log."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
+
+import typer
+
+from zkprep.cli.arguments import Format
+from zkprep.errors import InputError, VerificationError, ZkprepError
+
+if TYPE_CHECKING:
+    from zkprep.backends.base import Backend
+    from zkprep.passes.base import Site
+    from zkprep.report.compare import Comparison
+    from zkprep.report.types import Report
+
+P = ParamSpec("P")
+PLAIN_WIDTH = 100
+
+
+def answers(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn zkprep's errors into one clear message and the exit code they stand for."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except ZkprepError as error:
+            label = "rejected" if isinstance(error, VerificationError) else "error"
+            typer.echo(f"{label}: {error}", err=True)
+            if error.hint:
+                typer.echo(f"  {error.hint}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted; the same command goes on from here", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of stdout went away: nothing is left to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return wrapped
+
+
+def backend(verbose: bool = False) -> "Backend":
+    """The real prover; its own log is shown when `verbose`."""
+    from zkprep.backends.ezkl import EzklBackend
+
+    logging.basicConfig(format="%(message)s", level=logging.DEBUG if verbose else logging.WARNING)
+    return EzklBackend()
+
+
+def show(found: "Report", format: Format) -> None:
+    """Print a report; text is coloured and as wide as the terminal, where there is one."""
+    if format is Format.TEXT and sys.stdout.isatty():
+        from rich.console import Console
+
+        from zkprep.report import text
+
+        console = Console(highlight=False)
+        console.print(text.render(found, console.width))
+    else:
+        typer.echo(rendered(found, format), nl=format is not Format.JSON)
+
+
+def rendered(found: "Report", format: Format) -> str:
+    """A report as text in that format."""
+    from zkprep.report import html, markdown, text, types
+
+    match format:
+        case Format.TEXT:
+            return text.plain_text(text.render(found, PLAIN_WIDTH), PLAIN_WIDTH)
+        case Format.MARKDOWN:
+            return markdown.render(found)
+        case Format.HTML:
+            return html.render(found)
+        case Format.JSON:
+            return types.dump(found).decode()
+
+
+def rendered_comparison(found: "Comparison", beyond: Sequence[str], format: Format) -> str:
+    """A comparison as text in that format.
+
+    Raises:
+        InputError: there is no such format of a comparison.
+    """
+    from zkprep.report import markdown, text, types
+
+    match format:
+        case Format.TEXT:
+            return text.plain_text(text.render_comparison(found, beyond), PLAIN_WIDTH)
+        case Format.MARKDOWN:
+            return markdown.render_comparison(found, beyond)
+        case Format.JSON:
+            return types.dump(found).decode()
+        case Format.HTML:
+            raise InputError("a comparison has no HTML; --format is text, md or json")
+
+
+def show_json(document: object) -> None:
+    """Print one JSON document."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
+
+
+def talk(message: str) -> None:
+    """Tell the user something that is no result."""
+    typer.echo(message, err=True)
+
+
+def describe_site(found: "Site") -> str:
+    """One line about a place that a pass looked at."""
+    done = "fused" if found.applied else "left "
+    return f"{done}: {found.rule}: {', '.join(found.nodes)}" + (
+        f": {found.reason}" if found.reason else ""
+    )

@@ -1,0 +1,177 @@
+"""The verbs that make something: fuse, slice, measure, prove."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkprep.cli.arguments import (
+    BaselinesOption,
+    BlocksOption,
+    DimOption,
+    Format,
+    InputOption,
+    JsonOption,
+    LogrowsOption,
+    MemoryOption,
+    ModelArgument,
+    QuietOption,
+    ScaleOption,
+    TestSrs,
+    ToleranceOption,
+    VerboseOption,
+)
+from zkprep.cli.console import answers, backend, describe_site, show, show_json
+from zkprep.errors import InputError
+from zkprep.options import Baselines
+
+app = typer.Typer()
+
+
+@app.command()
+@answers
+def fuse(
+    model: ModelArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the smaller model")],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="every place looked at, and why")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a smaller model that computes the same function."""
+    from zkprep.api import fuse_file
+
+    sites = fuse_file(model, output)
+    applied = [site for site in sites if site.applied]
+    if json:
+        show_json([{"rule": s.rule, "nodes": list(s.nodes), "reason": s.reason} for s in sites])
+        return
+    if explain:
+        for site in sites:
+            typer.echo(describe_site(site))
+    typer.echo(f"{output}: {len(applied)} fused, {len(sites) - len(applied)} left")
+
+
+@app.command("slice")
+@answers
+def slice_(
+    model: ModelArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder for the slices")
+    ] = None,
+    memory: MemoryOption = None,
+    max_logrows: LogrowsOption = None,
+    blocks: BlocksOption = None,
+    dim: DimOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the cut, write nothing")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Cut a model into ONNX slices and say how they are wired."""
+    from zkprep.api import slice_model
+    from zkprep.options import Options, parse_dims, parse_memory
+
+    if output is None and not dry_run:
+        raise InputError("slice needs --output DIR, or --dry-run to write nothing")
+    options = Options(
+        dims=parse_dims(dim or ()),
+        memory=parse_memory(memory),
+        max_logrows=max_logrows,
+        blocks=blocks,
+    )
+    found = slice_model(model, None if dry_run else output, options)
+    if json:
+        show_json(found)
+        return
+    for piece in found.slices:
+        typer.echo(
+            f"{piece.name}  {len(piece.nodes)} ops -> {piece.ops} ops  "
+            f"{', '.join(piece.inputs)} -> {', '.join(piece.outputs)}"
+        )
+    typer.echo(f"{len(found.slices)} slices, {len(found.wires)} links")
+
+
+@app.command()
+@answers
+def measure(
+    model: ModelArgument,
+    input: InputOption = None,
+    memory: MemoryOption = None,
+    max_logrows: LogrowsOption = None,
+    blocks: BlocksOption = None,
+    scale: ScaleOption = 10,
+    tolerance: ToleranceOption = 0.01,
+    dim: DimOption = None,
+    baselines: BaselinesOption = Baselines.COUNT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="report.json to write")
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Count the circuits before and after, and predict their cost; makes no keys."""
+    from zkprep import pipeline
+    from zkprep.model import write_atomically
+    from zkprep.options import Options, parse_dims, parse_memory
+    from zkprep.progress import progress
+    from zkprep.report.types import dump
+
+    if baselines is Baselines.PROVE:
+        raise InputError("measure proves nothing: --baselines is 'count' or 'none'")
+    options = Options(
+        dims=parse_dims(dim or ()),
+        scale=scale,
+        tolerance=tolerance,
+        memory=parse_memory(memory),
+        max_logrows=max_logrows,
+        blocks=blocks,
+        baselines=baselines,
+    )
+    with progress(sys.stderr, quiet=quiet or json) as notify:
+        report = pipeline.measure(model, input, options, backend(verbose), notify)
+    if output is not None:
+        write_atomically(output, dump(report))
+    show(report, Format.JSON if json else Format.TEXT)
+
+
+@app.command()
+@answers
+def prove(
+    model: ModelArgument,
+    input: Annotated[Path, typer.Option("--input", help="the input to prove the model on")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="run directory; resumed if it is one")
+    ],
+    memory: MemoryOption = None,
+    max_logrows: LogrowsOption = None,
+    blocks: BlocksOption = None,
+    scale: ScaleOption = 10,
+    tolerance: ToleranceOption = 0.01,
+    dim: DimOption = None,
+    baselines: BaselinesOption = Baselines.COUNT,
+    allow_test_srs: TestSrs = True,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Prepare, slice, prove and verify a model on an input, and report what changed."""
+    from zkprep import pipeline
+    from zkprep.options import Options, parse_dims, parse_memory
+    from zkprep.progress import progress
+
+    options = Options(
+        dims=parse_dims(dim or ()),
+        scale=scale,
+        tolerance=tolerance,
+        memory=parse_memory(memory),
+        max_logrows=max_logrows,
+        blocks=blocks,
+        baselines=baselines,
+        allow_test_srs=allow_test_srs,
+    )
+    with progress(sys.stderr, quiet=quiet or json) as notify:
+        report = pipeline.prove(model, input, output, options, backend(verbose), notify)
+    show(report, Format.JSON if json else Format.TEXT)
+    if report.verdict is None or not report.verdict.accepted:
+        raise typer.Exit(1)

@@ -1,0 +1,94 @@
+"""The statement of a run, composed from its prepared model, its slices and their keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from zkprep import __version__, statement
+from zkprep.model import TensorSpec, digest, file_digest, input_specs, output_specs, serialize
+from zkprep.prepare import Prepared
+from zkprep.prover import Sized
+from zkprep.slices import Slicing
+from zkprep.srs import Srs
+from zkprep.statement import OuterPort, Port, PortRef, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A slice whose keys exist, the SRS they were made with, and its proof's size in bytes."""
+
+    sized: Sized
+    srs: Srs
+    proof_bytes: int
+
+
+def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
+    """The statement that proofs of these slices prove."""
+    slices = tuple(_slice(one) for one in keyed)
+    return Statement(
+        zkprep=__version__,
+        prover=prover,
+        model=statement.ModelDigests(
+            original=prepared.digest, prepared=digest(serialize(prepared.model))
+        ),
+        preparation=statement.Preparation(
+            passes=prepared.passes,
+            dims=tuple(sorted(prepared.dims.items())),
+            cut=tuple(piece.nodes for piece in slicing.slices),
+        ),
+        slices=slices,
+        wires=tuple(
+            statement.Wire(tensor=w.tensor, source=PortRef(*w.source), target=PortRef(*w.target))
+            for w in slicing.wires
+        ),
+        inputs=_outer(input_specs(prepared.normalised), [one.inputs for one in slices]),
+        outputs=_outer(output_specs(prepared.normalised), [one.outputs for one in slices]),
+    )
+
+
+def _slice(one: Keyed) -> statement.Slice:
+    sized, settings = one.sized, one.sized.settings
+    inputs, outputs = input_specs(sized.model), output_specs(sized.model)
+    sizes = [prod(tensor.static_shape) for tensor in (*inputs, *outputs)]
+    starts = [sum(sizes[:position]) for position in range(len(sizes))]
+    return statement.Slice(
+        onnx=file_digest(sized.path),
+        settings=file_digest(sized.files.settings),
+        vk=file_digest(sized.files.vk),
+        proof_bytes=one.proof_bytes,
+        srs=statement.Srs(
+            logrows=one.srs.logrows, identity=one.srs.identity, origin=one.srs.origin
+        ),
+        spec=sized.spec,
+        inputs=_ports(inputs, starts[: len(inputs)], settings.model_input_scales),
+        outputs=_ports(outputs, starts[len(inputs) :], settings.model_output_scales),
+    )
+
+
+def _ports(
+    tensors: Sequence[TensorSpec], starts: Sequence[int], scales: Sequence[int]
+) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            tensor=tensor.name,
+            shape=tensor.static_shape,
+            start=start,
+            length=prod(tensor.static_shape),
+            scale=scale,
+            visibility="public",
+        )
+        for tensor, start, scale in zip(tensors, starts, scales, strict=True)
+    )
+
+
+def _outer(tensors: Sequence[TensorSpec], ports: Sequence[Sequence[Port]]) -> tuple[OuterPort, ...]:
+    """Where each of the model's own tensors is a port; one that no slice reads is left out."""
+    found: dict[str, list[PortRef]] = {}
+    for index, slice_ports in enumerate(ports):
+        for position, port in enumerate(slice_ports):
+            found.setdefault(port.tensor, []).append(PortRef(index, position))
+    return tuple(
+        OuterPort(tensor=t.name, shape=t.static_shape, ports=tuple(found[t.name]))
+        for t in tensors
+        if t.name in found
+    )

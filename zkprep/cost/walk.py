@@ -1,0 +1,203 @@
+"""A model laid out node by node on a count of cells, in the order EZKL lays it out.
+
+Nodes whose inputs are all constant are folded; nodes that a Conv absorbs cost nothing; graph inputs
+are laid out when they are first read, graph outputs at the end. The model is laid out twice,
+because a constant is placed where it is first used if it is used again later.
+
+Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; tract `core/src/model/order.rs`
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from math import prod
+from typing import Any
+
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from zkprep.circuit import CircuitSpec
+from zkprep.cost import gadgets, loader
+from zkprep.cost.call import Call, shape_of
+from zkprep.cost.gadgets import Region
+from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
+from zkprep.cost.nodes import Circuit, Key, Shape, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What one node took.
+
+    Attributes:
+        name: of the node.
+        category: what its own cells are for, a field of `zkprep.cost.cells.Cells`.
+        cells: all of its cells.
+        rebased: those that divide back to a scale or bring operands to one scale.
+        known: whether they are exact.
+    """
+
+    name: str
+    category: str
+    cells: int
+    rebased: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """All nodes of a model, and the cells of the whole circuit with its boundary."""
+
+    nodes: tuple[Laid, ...]
+    total: int
+
+
+def walk(model: ir.Model, spec: CircuitSpec) -> Walk:
+    """Lay `model` out; `spec` gives scales, digits, columns and the boundary."""
+    absorbed = loader.absorbed(model.graph)
+    folded = frozenset(chain.from_iterable(absorbed.values()))
+    first = _Pass(model, _circuit(spec, frozenset()), absorbed, folded)
+    first.run()
+    shared = frozenset(key for key, count in first.circuit.uses.items() if count > 1)
+    return _Pass(model, _circuit(spec, shared), absorbed, folded).run()
+
+
+def _circuit(spec: CircuitSpec, shared: frozenset[Key]) -> Circuit:
+    region = Region(spec.num_inner_cols, spec.decomp_legs)
+    return Circuit(spec, region, shared, Counter())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass over `model`.
+
+    Attributes:
+        model: what is laid out.
+        circuit: where it is laid out.
+        absorbed: Convs with the nodes they absorb.
+        folded: those nodes.
+        wires: what every value became so far.
+    """
+
+    model: ir.Model
+    circuit: Circuit
+    absorbed: dict[ir.Node, list[ir.Node]]
+    folded: frozenset[ir.Node]
+    wires: dict[ir.Value, Wire] = field(default_factory=dict)
+
+    def run(self) -> Walk:
+        nodes = tuple(self._lay(node) for node in _in_order(self.model.graph))
+        for value in self.model.graph.inputs:
+            self._read(value)
+        if self.circuit.spec.output_visibility == "public":
+            for value in self.model.graph.outputs:
+                self._show(_size(value))
+        return Walk(nodes, self.circuit.region.cells)
+
+    def _lay(self, node: ir.Node) -> Laid:
+        inputs = tuple(None if value is None else self._read(value) for value in node.inputs)
+        region = self.circuit.region
+        cells, rebased, known = region.cells, region.rebased, True
+        variable = [wire for wire in inputs if wire is not None and not wire.is_constant]
+        if not variable:
+            outputs = [self._constant(value, None) for value in node.outputs]
+        elif node in self.folded:
+            outputs = variable
+        else:
+            call = Call(node, self._with_bias(node, inputs), self.model.opset_imports.get("", 13))
+            outputs, known = self._lower(call)
+        self.wires.update(zip(node.outputs, outputs, strict=False))
+        return Laid(
+            name=node.name or "",
+            category=CATEGORIES.get(node.op_type, "other"),
+            cells=region.cells - cells,
+            rebased=region.rebased - rebased,
+            known=known,
+        )
+
+    def _lower(self, call: Call) -> tuple[list[Wire], bool]:
+        """The node's outputs, and whether its cells are exact."""
+        node, lowering = call.node, LOWERINGS.get(call.node.op_type)
+        read = (value for value in node.inputs if value is not None)
+        fixed = all(shape_of(value) is not None for value in (*read, node.outputs[0]))
+        if lowering is None or not fixed or node.domain not in {"", "ai.onnx"}:
+            return self._estimate(call), False
+        try:
+            made = lowering(self.circuit, call)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return self._estimate(call), False
+        return (made if isinstance(made, list) else [made]), not loader.moves_up(node)
+
+    def _estimate(self, call: Call) -> list[Wire]:
+        """A ReLU and a rebase per output element, at the largest input scale."""
+        size = sum(_size(value) for value in call.node.outputs[:1])
+        gadgets.relu(self.circuit.region, size)
+        gadgets.divide(self.circuit.region, size)
+        scale = max(wire.scale for wire in call.present)
+        return [Wire(_shape(value), scale) for value in call.node.outputs]
+
+    def _with_bias(self, node: ir.Node, inputs: tuple[Wire | None, ...]) -> tuple[Wire | None, ...]:
+        """A Conv that absorbs others has another bias."""
+        if node not in self.absorbed:
+            return inputs
+        bias = loader.absorbed_bias(node, self.absorbed[node])
+        return (*inputs[:2], self.circuit.folded(bias.shape, bias, f"{node.name}: bias"))
+
+    def _read(self, value: ir.Value) -> Wire:
+        """What `value` became; a graph input is laid out now, if it is not yet."""
+        if value not in self.wires:
+            tensor = ir.convenience.get_const_tensor(value)
+            if tensor is not None:
+                self.wires[value] = self._constant(value, tensor.numpy())
+            else:
+                self.wires[value] = self._input(value)
+        return self.wires[value]
+
+    def _constant(self, value: ir.Value, values: NDArray[Any] | None) -> Wire:
+        shape = _shape(value) if values is None else values.shape
+        return self.circuit.folded(shape, values, f"constant {value.name}")
+
+    def _input(self, value: ir.Value) -> Wire:
+        region, spec, size = self.circuit.region, self.circuit.spec, _size(value)
+        if value.dtype == ir.DataType.BOOL:
+            region.assign(2 * size)
+        elif spec.checks_boundary:
+            gadgets.decompose(region, size)
+        else:
+            region.assign(size)
+        floating = value.dtype is None or value.dtype.is_floating_point()
+        return Wire(_shape(value), spec.input_scale if floating else 0)
+
+    def _show(self, size: int) -> None:
+        """A public output: both sides of the equality are decomposed if the boundary is checked."""
+        if self.circuit.spec.checks_boundary:
+            gadgets.decompose(self.circuit.region, size)
+            gadgets.decompose(self.circuit.region, size)
+        self.circuit.region.assign(size)
+
+
+def _in_order(graph: ir.Graph) -> Iterator[ir.Node]:
+    """Depth first from the outputs, inputs in order, as tract evaluates; the rest is dropped."""
+    done: set[ir.Node] = set()
+    stack = [producer for value in reversed(graph.outputs) if (producer := value.producer())]
+    while stack:
+        node = stack[-1]
+        producers = (value.producer() for value in node.inputs if value is not None)
+        waiting = next((one for one in producers if one is not None and one not in done), None)
+        if waiting is not None:
+            stack.append(waiting)
+            continue
+        stack.pop()
+        if node not in done:
+            done.add(node)
+            yield node
+
+
+def _shape(value: ir.Value) -> Shape:
+    """Its shape, with 1 for every dimension that is not known."""
+    dims = () if value.shape is None else tuple(value.shape)
+    return tuple(dim if isinstance(dim, int) else 1 for dim in dims)
+
+
+def _size(value: ir.Value) -> int:
+    return prod(_shape(value))

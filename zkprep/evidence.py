@@ -1,0 +1,146 @@
+"""Are a slice's files the pinned ones? Rule (4) of `zkprep.chain.verify`, but the prover's check.
+
+Settings and key are compared by digest. The settings must besides be sound and say what the
+statement says, so that a statement cannot describe a circuit other than the one proved. Of a proof
+only `instances` and `proof` are read, and only those are passed on: EZKL authenticates nothing else
+(`src/pfsys/mod.rs` Snark and verify_proof_circuit).
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+
+from zkprep.circuit import Settings, canonical_settings, read_settings, unsound
+from zkprep.claim import Slice
+from zkprep.errors import ProofRejected, StatementError
+from zkprep.felts import decode
+
+# EZKL's names of the visibilities a specification can ask for.
+_VISIBILITY = {"public": "Public", "private": "Private", "polycommit": "KZGCommit"}
+_SAME_NAME = (
+    "input_scale",
+    "param_scale",
+    "scale_rebase_multiplier",
+    "lookup_range",
+    "logrows",
+    "num_inner_cols",
+    "decomp_base",
+    "decomp_legs",
+)
+
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFiles:
+    """The public files of one slice (untrusted)."""
+
+    settings: bytes
+    vk: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a proof shows, once it is checked: its instances as signed integers.
+
+    `proof` is proof.json written anew from its authenticated part.
+    """
+
+    instances: tuple[int, ...]
+    proof: bytes
+
+
+class _ProofFile(msgspec.Struct, frozen=True):
+    instances: Annotated[tuple[tuple[str, ...], ...], msgspec.Meta(min_length=1, max_length=1)]
+    proof: tuple[Byte, ...]
+
+
+def open_slice(index: int, piece: Slice, prover: str, files: SliceFiles) -> Evidence:
+    """Read the files (untrusted) of slice `index`, pinned by `piece`.
+
+    Raises:
+        ProofRejected: a file is not the pinned one, or the proof has not the pinned form.
+        StatementError: the pinned settings are unsound or contradict the statement.
+    """
+    where = f"slice {index}"
+    _require_digest(f"{where}: settings.json", files.settings, piece.settings)
+    _require_digest(f"{where}: vk", files.vk, piece.vk)
+    settings = _read_settings(where, files.settings)
+    reason = unsound(settings)
+    if reason:
+        raise StatementError(f"{where}: unsound settings: {reason}")
+    for name, (found, expected) in _agreements(settings, piece, prover).items():
+        if found != expected:
+            raise StatementError(
+                f"{where}: the settings' {name} is {found!r}, the statement says {expected!r}"
+            )
+    return _read_proof(where, piece, files.proof)
+
+
+def _require_digest(where: str, data: bytes, pinned: str) -> None:
+    found = sha256(data).hexdigest()
+    if found != pinned:
+        raise ProofRejected(f"{where} is not the pinned one: sha256 {found}, expected {pinned}")
+
+
+def _read_settings(where: str, data: bytes) -> Settings:
+    try:
+        settings, canonical = read_settings(data), canonical_settings(data)
+    except StatementError as error:
+        raise StatementError(f"{where}: {error}") from None
+    if canonical != data:
+        raise StatementError(f"{where}: the settings are not in canonical form")
+    return settings
+
+
+def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tuple[object, object]]:
+    """Name -> (what the settings say, what the statement says)."""
+    args, spec = settings.run_args, piece.spec
+    ports = (*piece.inputs, *piece.outputs)
+    shapes = [list(port.shape) or [1] for port in ports]  # EZKL gives a scalar the shape [1]
+    return {
+        **{name: (getattr(args, name), getattr(spec, name)) for name in _SAME_NAME},
+        "input_visibility": (args.input_visibility, _VISIBILITY.get(spec.input_visibility)),
+        "output_visibility": (args.output_visibility, _VISIBILITY.get(spec.output_visibility)),
+        "ignore_range_check_inputs_outputs": (
+            args.ignore_range_check_inputs_outputs,
+            not spec.checks_boundary,
+        ),
+        "rebase_frac_zero_constants": (args.rebase_frac_zero_constants, spec.integer_constants),
+        "model_input_scales": (settings.model_input_scales, [p.scale for p in piece.inputs]),
+        "model_output_scales": (settings.model_output_scales, [p.scale for p in piece.outputs]),
+        "model_instance_shapes": (settings.model_instance_shapes, shapes),
+        "number of hashes": (sum(settings.module_sizes.poseidon[1]), 0),
+        "number of committed values": (sum(settings.module_sizes.polycommit), 0),
+        "version": (settings.version, prover.rpartition(" ")[2]),
+    }
+
+
+def _read_proof(where: str, piece: Slice, data: bytes) -> Evidence:
+    try:
+        proof = msgspec.json.decode(data, type=_ProofFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProofRejected(f"{where}: proof.json is not a proof: {error}") from None
+    expected = sum(port.length for port in (*piece.inputs, *piece.outputs))
+    if len(proof.instances[0]) != expected:
+        raise ProofRejected(
+            f"{where}: the proof has {len(proof.instances[0])} instances, expected {expected}"
+        )
+    if len(proof.proof) != piece.proof_bytes:
+        raise ProofRejected(
+            f"{where}: the proof has {len(proof.proof)} bytes, expected {piece.proof_bytes}"
+        )
+    return Evidence(_signed(where, proof.instances[0]), msgspec.json.encode(proof))
+
+
+def _signed(where: str, felts: tuple[str, ...]) -> tuple[int, ...]:
+    values = []
+    for position, felt in enumerate(felts):
+        try:
+            values.append(decode(felt))
+        except ValueError as error:
+            raise ProofRejected(f"{where}: instance {position} is not canonical: {error}") from None
+    return tuple(values)

@@ -1,0 +1,92 @@
+"""The user's input for a model: EZKL's JSON, .npz by input name, .npy for a model of one input.
+
+Every tensor is checked against its graph input before any work is spent on it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from zkprep.errors import InputError
+from zkprep.model import Feeds, TensorSpec, first_line, input_specs
+
+
+def read_input(path: Path, model: ir.Model) -> Feeds:
+    """The user's input for `model` from EZKL's JSON (`{"input_data": [[...], ...]}`), .npz or .npy.
+
+    Each tensor must have the element count of its graph input, whose shape and dtype it takes.
+
+    Raises:
+        InputError: unreadable, wrong names, count, shape or dtype, or not finite.
+    """
+    if not path.is_file():
+        raise InputError(f"input '{path}' is not a file", hint="give a .json, .npz or .npy file")
+    specs = input_specs(model)
+    try:
+        arrays = _read_arrays(path, specs)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
+        raise InputError(f"input '{path}' cannot be read: {first_line(error)}") from None
+    return {spec.name: _fit(path, spec, arrays[spec.name]) for spec in specs}
+
+
+def _read_arrays(path: Path, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[Any]]:
+    names = [spec.name for spec in specs]
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            if sorted(archive.files) != sorted(names):
+                raise InputError(
+                    f"input '{path}' holds {sorted(archive.files)}; the model's inputs are {names}"
+                )
+            return {name: archive[name] for name in names}
+    if path.suffix == ".npy":
+        tensors = [np.load(path, allow_pickle=False)]
+    else:
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or not isinstance(document.get("input_data"), list):
+            raise InputError(
+                f"input '{path}' is not EZKL input: expected "
+                '{"input_data": [[numbers], ...]} with one list per model input'
+            )
+        tensors = [_json_tensor(path, tensor) for tensor in document["input_data"]]
+    if len(tensors) != len(names):
+        raise InputError(
+            f"input '{path}' holds {len(tensors)} tensors; the model's inputs are {names}"
+        )
+    return dict(zip(names, tensors, strict=True))
+
+
+def _json_tensor(path: Path, tensor: object) -> NDArray[Any]:
+    try:
+        array = np.asarray(tensor)
+    except ValueError:
+        raise InputError(f"input '{path}' holds a ragged list of numbers") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"input '{path}' holds something that is not a number")
+    return array
+
+
+def _fit(path: Path, spec: TensorSpec, array: NDArray[Any]) -> NDArray[Any]:
+    shape = spec.static_shape
+    exact = array.shape == shape
+    flat = path.suffix not in (".npz", ".npy") and array.size == int(np.prod(shape))
+    if not (exact or flat):
+        raise InputError(
+            f"input '{path}': '{spec.name}' has shape {list(array.shape)} ({array.size} elements); "
+            f"the model expects {list(shape)} ({int(np.prod(shape))} elements)"
+        )
+    if array.dtype.kind not in "fiub":
+        raise InputError(
+            f"input '{path}': '{spec.name}' has dtype {array.dtype}, not a number type"
+        )
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"input '{path}': '{spec.name}' holds NaN or infinity")
+    with np.errstate(over="ignore", invalid="ignore"):
+        fitted = array.reshape(shape).astype(spec.dtype)
+    lossy = spec.dtype.kind != "f" and not np.array_equal(fitted, array.reshape(shape))
+    if lossy or not np.all(np.isfinite(fitted)):
+        raise InputError(f"input '{path}': '{spec.name}' holds values that are no {spec.dtype}")
+    return fitted

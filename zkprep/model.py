@@ -1,0 +1,207 @@
+"""ONNX models: load, save, digest; run on ONNX Runtime with optimisation disabled.
+
+ONNX Runtime's graph optimiser fuses Conv + BatchNormalization itself, and gets some patterns wrong;
+as an oracle it is used with every optimisation off, on one thread.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime as ort
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from zkprep.errors import InputError
+
+Feeds = dict[str, NDArray[Any]]
+
+_LARGEST_PROTO = 2**31 - 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, dtype and shape of a graph input or output; unknown dimensions are None or a name."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | str | None, ...]
+
+    @property
+    def static_shape(self) -> tuple[int, ...]:
+        """The shape, when every dimension is known.
+
+        Raises:
+            InputError: a dimension is symbolic.
+        """
+        if not all(isinstance(dim, int) for dim in self.shape):
+            raise InputError(
+                f"tensor '{self.name}' has shape {list(self.shape)}, which is not fixed",
+                hint="give each named dimension a value: --dim NAME=VALUE",
+            )
+        return tuple(int(dim) for dim in self.shape if dim is not None)
+
+
+def load(path: Path) -> ir.Model:
+    """The ONNX model at `path`; weights in external files stay there, memory-mapped.
+
+    Raises:
+        InputError: missing, not ONNX, invalid, or its weights are not beside it.
+    """
+    if not path.is_file():
+        raise InputError(f"model '{path}' is not a file", hint="give the path of an .onnx file")
+    try:
+        onnx.checker.check_model(str(path))
+        model = ir.load(path)
+    except DecodeError as error:
+        raise InputError(f"model '{path}' is not an ONNX file: {first_line(error)}") from None
+    except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
+        raise InputError(f"model '{path}' is not a valid model: {first_line(error)}") from None
+    if not list(model.graph):
+        raise InputError(f"model '{path}' has no nodes: there is nothing to prove")
+    return model
+
+
+def serialize(model: ir.Model) -> bytes:
+    """The model as ONNX bytes, weights inside; the same model gives the same bytes."""
+    return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
+
+
+def save(model: ir.Model, path: Path) -> None:
+    """Write the model to `path` atomically: the file is whole or not there."""
+    write_atomically(path, serialize(model))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to a temporary name beside `path`, then rename.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of `data`, lower-case hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file at `path`, lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def input_specs(model: ir.Model) -> tuple[TensorSpec, ...]:
+    """The graph inputs that a caller has to feed: those without an initializer, in graph order."""
+    return tuple(_spec(v) for v in model.graph.inputs if v.name not in model.graph.initializers)
+
+
+def output_specs(model: ir.Model) -> tuple[TensorSpec, ...]:
+    """The graph outputs, in graph order."""
+    return tuple(_spec(value) for value in model.graph.outputs)
+
+
+class Runner:
+    """A model loaded once into ONNX Runtime, optimisation disabled, to be run many times."""
+
+    def __init__(self, model: ir.Model | Path) -> None:
+        """Load `model`.
+
+        Raises:
+            InputError: ONNX Runtime cannot load it.
+        """
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            with _loadable(model) as source:
+                self._session = ort.InferenceSession(source, options, ["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime makes its classes at run time
+            raise InputError(f"ONNX Runtime cannot load the model: {first_line(error)}") from None
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> Feeds:
+        """Outputs by name.
+
+        Raises:
+            InputError: ONNX Runtime cannot run the model on these feeds.
+        """
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+        except Exception as error:  # noqa: BLE001 - as above
+            raise InputError(f"ONNX Runtime cannot run the model: {first_line(error)}") from None
+
+
+def run(model: ir.Model | Path, feeds: Mapping[str, NDArray[Any]]) -> Feeds:
+    """Outputs of `model` on `feeds`, by name; see `Runner`."""
+    return Runner(model)(feeds)
+
+
+def seeded_inputs(model: ir.Model, seed: int, *, default_dim: int = 2) -> Feeds:
+    """Random inputs for `model`: normal floats of both signs, small integers >= 0, booleans.
+
+    Symbolic dimensions of one name get one size, `default_dim`.
+    """
+    generator = np.random.default_rng(seed)
+    feeds: Feeds = {}
+    for spec in input_specs(model):
+        shape = tuple(dim if isinstance(dim, int) else default_dim for dim in spec.shape)
+        if spec.dtype == np.bool_:
+            feeds[spec.name] = generator.integers(0, 2, shape).astype(np.bool_)
+        elif np.issubdtype(spec.dtype, np.integer):
+            feeds[spec.name] = generator.integers(0, 3, shape).astype(spec.dtype)
+        else:
+            feeds[spec.name] = generator.standard_normal(shape).astype(spec.dtype)
+    return feeds
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _spec(value: ir.Value) -> TensorSpec:
+    if value.name is None or value.dtype is None or value.shape is None:
+        raise InputError(f"tensor '{value.name}' of the model's interface has no type or shape")
+    shape = tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
+    return TensorSpec(value.name, value.dtype.numpy(), shape)
+
+
+@contextmanager
+def _loadable(model: ir.Model | Path) -> Iterator[bytes | str]:
+    """What ONNX Runtime can open: bytes, or a path when the weights exceed protobuf's 2 GB."""
+    if isinstance(model, Path):
+        yield str(model)
+        return
+    weights = (value.const_value for value in model.graph.initializers.values())
+    if sum(weight.nbytes for weight in weights if weight is not None) < _LARGEST_PROTO:
+        yield serialize(model)
+        return
+    with tempfile.TemporaryDirectory(prefix="zkprep-") as folder:
+        path = Path(folder) / "model.onnx"
+        ir.save(model, path, external_data="model.data")
+        yield str(path)

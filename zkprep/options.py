@@ -1,0 +1,108 @@
+"""What a user can ask of a preparation; one value that every verb shares."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from zkprep.errors import InputError
+
+MEMORY_SHARE = 0.8
+
+
+class Baselines(StrEnum):
+    """What to do with the variants a preparation is compared with."""
+
+    PROVE = "prove"
+    COUNT = "count"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a preparation.
+
+    Attributes:
+        dims: values of named dimensions.
+        scale: bits after the binary point, of inputs and constants alike.
+        tolerance: largest error of a circuit's output, as a share of the output's range.
+        memory: most bytes that proving a slice may take; None: 80 % of what is available.
+        max_logrows: a slice's rows fit into 2**max_logrows.
+        blocks: number of slices.
+        baselines: what to do with the variants `plain` and `ezkl`: prove them too, only count
+            them, or leave them out.
+        allow_test_srs: generate a test-only SRS where the ceremony's cannot be had.
+    """
+
+    dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    scale: int = 10
+    tolerance: float = 0.01
+    memory: int | None = None
+    max_logrows: int | None = None
+    blocks: int | None = None
+    baselines: Baselines = Baselines.COUNT
+    allow_test_srs: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no preparation can be asked for.
+
+        Raises:
+            InputError: an option is out of its range.
+        """
+        for name, value, low, high in (
+            ("--scale", self.scale, 1, 30),
+            ("--max-logrows", self.max_logrows, 6, 26),
+            ("--blocks", self.blocks, 1, 10_000),
+        ):
+            if value is not None and not low <= value <= high:
+                raise InputError(f"{name} is {value}; it must be from {low} to {high}")
+        if not 0 < self.tolerance < 1:
+            raise InputError(f"--tolerance is {self.tolerance}; it must be between 0 and 1")
+
+
+def memory_limit(options: Options) -> int:
+    """Most bytes that proving a slice may take: what was asked for, or a share of what is free."""
+    if options.memory is not None:
+        return options.memory
+    import psutil
+
+    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY_UNITS = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Bytes of "8GiB", "500MB" or "1000000"; None stays None.
+
+    Raises:
+        InputError: not an amount of memory.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
+    units = _UNITS | _BINARY_UNITS
+    if match is None or match[2] not in units or float(match[1]) * units[match[2]] < 1:
+        raise InputError(
+            f"'{text}' is no amount of memory: expected such as 8GiB, 500MB or 1000000"
+        )
+    return int(float(match[1]) * units[match[2]])
+
+
+def parse_dims(pairs: Iterable[str]) -> dict[str, int]:
+    """{"batch": 1} of ["batch=1"].
+
+    Raises:
+        InputError: not NAME=VALUE with a positive whole number, or a name given twice.
+    """
+    dims: dict[str, int] = {}
+    for pair in pairs:
+        name, _, value = pair.rpartition("=")
+        if not name or not re.fullmatch(r"[1-9]\d{0,8}", value):
+            raise InputError(f"--dim '{pair}' is not NAME=VALUE with a positive whole number")
+        if name in dims:
+            raise InputError(f"--dim sets '{name}' twice")
+        dims[name] = int(value)
+    return dims

@@ -1,0 +1,136 @@
+"""Constants as float64: read, or a reason why they are not known; written with one cast at the end.
+
+A folded value is written in the element type of the operator that holds it, and remembered exactly:
+a second fold of the same weight starts from float64 again, so the pass rounds each weight once.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from zkprep.passes.affine.normal_form import Array, Refusal
+from zkprep.passes.names import Names
+
+_FOLDED_TYPES = frozenset(
+    (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+)
+_IR_WITH_CONSTANTS = 4
+
+
+class Constants:
+    """The constants of one model while a pass folds them."""
+
+    def __init__(self, model: ir.Model) -> None:
+        """Read and write the constants of `model`."""
+        self._names = Names(model)
+        self._ir_version = model.ir_version
+        self._exact: dict[ir.Value, Array] = {}
+
+    def read(self, value: ir.Value, role: str) -> Array | Refusal:
+        """`value` in float64, or why it is not known; `role` is what it is to its operator."""
+        if value in self._exact:
+            return self._exact[value]
+        if value.is_graph_input():
+            return Refusal(self._why_input(value))
+        tensor = stored(value)
+        if tensor is None:
+            return Refusal(_why_computed(value, role))
+        if tensor.dtype not in _FOLDED_TYPES:
+            kind = tensor.dtype.name.lower()
+            return Refusal(f"'{value.name}' is stored as {kind}, which is not folded")
+        return tensor.numpy().astype(np.float64)
+
+    def write(self, graph: ir.Graph, wanted: str, values: Array, dtype: ir.DataType) -> ir.Value:
+        """A new initializer of `graph` with `values` cast to `dtype`, named by `fresh(wanted)`."""
+        name = self.fresh(wanted)
+        tensor = ir.Tensor(cast(values, dtype), dtype=dtype, name=name)
+        value = ir.Value(
+            name=name,
+            shape=ir.Shape(values.shape),
+            type=ir.TensorType(dtype),
+            const_value=tensor,
+        )
+        graph.register_initializer(value)
+        self._exact[value] = values
+        return value
+
+    def wrote(self, value: ir.Value) -> bool:
+        """Whether `value` was made by `write`, so that nothing outside the pass knows its name."""
+        return value in self._exact
+
+    def fresh(self, wanted: str) -> str:
+        """A name nothing in the model has."""
+        return self._names.fresh(wanted)
+
+    def drop_if_unread(self, value: ir.Value | None) -> None:
+        """Remove an initializer that nothing reads any more."""
+        if value is None or value.uses() or not value.is_initializer():
+            return
+        if value.is_graph_input() or value.is_graph_output():
+            return
+        assert value.graph is not None and value.name is not None
+        del value.graph.initializers[value.name]
+        if self._exact.pop(value, None) is not None:
+            self._names.release(value.name)
+
+    def _why_input(self, value: ir.Value) -> str:
+        if not value.is_initializer():
+            return f"'{value.name}' is a model input, so its value is not known here"
+        if self._ir_version < _IR_WITH_CONSTANTS:
+            return (
+                f"in IR version {self._ir_version} weights are inputs with defaults; "
+                "freeze them (option) to fold"
+            )
+        return f"the caller may override '{value.name}'; freeze the weights (option) to allow this"
+
+
+def cast(values: Array, dtype: ir.DataType) -> NDArray[Any]:
+    """`values` rounded to `dtype`, which may overflow to infinity."""
+    with np.errstate(over="ignore", under="ignore"):
+        return values.astype(dtype.numpy())
+
+
+def not_finite(named: dict[str, Array]) -> Refusal | None:
+    """The first channel in which one of the `named` vectors has NaN or infinity."""
+    for name, values in named.items():
+        bad = np.flatnonzero(~np.isfinite(values.ravel()))
+        if bad.size:
+            return Refusal(f"channel {bad[0]} has a non-finite {name}")
+    return None
+
+
+def stored(value: ir.Value) -> ir.TensorProtocol | None:
+    """The tensor behind an initializer or a Constant node, None for anything computed or fed."""
+    if value.is_initializer():
+        return value.const_value
+    return _of_constant_node(value)
+
+
+def _of_constant_node(value: ir.Value) -> ir.TensorProtocol | None:
+    node = value.producer()
+    if node is None or node.op_type != "Constant" or node.domain != "":
+        return None
+    name, attribute = next(iter(node.attributes.items()))
+    if name == "value":
+        return attribute.as_tensor()
+    if name in ("value_float", "value_floats"):
+        return ir.tensor(np.asarray(attribute.value, dtype=np.float32))
+    return None
+
+
+def _why_computed(value: ir.Value, role: str) -> str:
+    """Why a computed `value` is not known: the input it depends on, or what could not be folded."""
+    pending, seen = [value], set[ir.Value]()
+    while pending:
+        one = pending.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one.is_graph_input() and not one.is_initializer():
+            return f"its {role} depends on the input '{one.name}'"
+        node = one.producer()
+        if node is not None:
+            pending += [v for v in reversed(node.inputs) if v is not None]
+    return f"'{value.name}' is constant but could not be evaluated"

@@ -1,0 +1,145 @@
+"""Operators an affine map can cross: one after the operator, and one before it, that do the same.
+
+    operator                           s         t       condition
+    Reshape, Flatten, Squeeze,         both move with the axis (`layout`)
+    Unsqueeze, Transpose
+    Concat                             cut at the operands' widths along its axis, else whole
+    Add, Sub of two tensors            to both   to one  same shape, or s and t the same everywhere
+    AveragePool                        any       any     t: nothing padded
+    GlobalAveragePool, ReduceMean      any       any     along an axis that is not reduced
+    ReduceSum of n elements            any       n * t   along an axis that is not reduced
+    MaxPool, GlobalMaxPool, ReduceMax, s >= 0    any     positions unread; t: nothing padded
+    ReduceMin
+    Relu, LeakyRelu, PRelu             s >= 0    0
+    Pad with constant 0                any       0
+A real nonlinearity (Sigmoid, Tanh, Softmax) lets nothing cross. ONNX pads a MaxPool with -infinity
+and can leave the padding out of an average; EZKL pads both with 0, so no shift crosses either.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import onnx_ir as ir
+
+from zkprep.passes.affine import reductions, windows
+from zkprep.passes.affine.layout import RESHAPES, reshaped, transposed
+from zkprep.passes.affine.normal_form import Affine, Refusal
+from zkprep.passes.names import shown
+
+# Affine maps on inputs of an operator, by number, that together do what one on its output does.
+Pieces = tuple[tuple[int, Affine], ...]
+
+
+def across_backward(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal | None:
+    """What `affine` after `node` is before it: alternatives; None if nothing crosses `node`."""
+    if node.domain != "":
+        return None
+    if node.op_type == "Concat":
+        return _cut(node, affine)
+    if node.op_type in ("Add", "Sub"):
+        return _to_both(node, affine)
+    if node.op_type not in _UNARY:
+        return None
+    moved = _UNARY[node.op_type](node, affine, True)
+    return moved if isinstance(moved, Refusal) else (((0, moved),),)
+
+
+def across_forward(node: ir.Node, index: int, affine: Affine) -> Affine | Refusal | None:
+    """What `affine` before input `index` of `node` is after it; None if nothing crosses `node`."""
+    if node.domain != "":
+        return None
+    if node.op_type == "Concat":
+        return _widen(node, index, affine)
+    if node.op_type not in _UNARY or index != 0:
+        return None
+    return _UNARY[node.op_type](node, affine, False)
+
+
+def _cut(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:
+    """One piece per operand of a Concat."""
+    axis, widths = _concat_widths(node)
+    if affine.axis is None or (axis is not None and affine.axis != axis):
+        return (tuple((index, affine) for index in range(len(node.inputs))),)
+    if axis is None or widths is None:
+        return Refusal(f"the shapes around {shown(node)} are not known")
+    ends = np.cumsum(widths)
+    pieces = [
+        (i, replace(affine, scale=affine.scale[end - w : end], shift=affine.shift[end - w : end]))
+        for i, (w, end) in enumerate(zip(widths, ends, strict=True))
+    ]
+    return (tuple(pieces),)
+
+
+def _widen(node: ir.Node, index: int, affine: Affine) -> Affine | Refusal:
+    """The map of one operand of a Concat as one of its output: nothing happens to the others."""
+    axis, widths = _concat_widths(node)
+    if axis is None or widths is None:
+        return Refusal(f"the shapes around {shown(node)} are not known")
+    if affine.axis not in (None, axis):
+        return Refusal(f"{shown(node)} joins it with tensors that are not scaled")
+    scale, shift = affine.over(widths[index])
+    before, after = sum(widths[:index]), sum(widths[index + 1 :])
+    return replace(
+        affine,
+        scale=np.concatenate([np.ones(before), scale, np.ones(after)]),
+        shift=np.concatenate([np.zeros(before), shift, np.zeros(after)]),
+        axis=axis,
+    )
+
+
+def _concat_widths(node: ir.Node) -> tuple[int | None, list[int] | None]:
+    """The axis of a Concat from 0, and the sizes of its operands along it; None what is unknown."""
+    shapes = [None if value is None else value.shape for value in node.inputs]
+    rank = next((len(shape) for shape in shapes if shape is not None), None)
+    if rank is None:
+        return None, None
+    axis = node.attributes.get_int("axis", 0) % rank
+    widths = [None if shape is None else shape[axis] for shape in shapes]
+    known = [width for width in widths if isinstance(width, int)]
+    return axis, known if len(known) == len(widths) else None
+
+
+def _to_both(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:
+    """The scale to both operands, the shift to either of them."""
+    shapes = [None if value is None else value.shape for value in (*node.inputs, node.outputs[0])]
+    if affine.axis is not None and (None in shapes or shapes[0] != shapes[1]):
+        return Refusal(f"the operands of {shown(node)} differ in shape")
+    scaled = replace(affine, shift=np.zeros_like(affine.shift))
+    second = affine if node.op_type == "Add" else replace(affine, shift=-affine.shift)
+    first_takes: Pieces = ((0, affine), (1, scaled))
+    second_takes: Pieces = ((0, scaled), (1, second))
+    return (first_takes, second_takes) if affine.shifts else (first_takes,)
+
+
+def _reshape(node: ir.Node, affine: Affine, backward: bool) -> Affine | Refusal:
+    data = node.inputs[0]
+    old, new = (None if data is None else data.shape), node.outputs[0].shape
+    return reshaped(node, affine, new, old) if backward else reshaped(node, affine, old, new)
+
+
+def _transpose(node: ir.Node, affine: Affine, backward: bool) -> Affine | Refusal:
+    shape = node.outputs[0].shape
+    if shape is None:
+        return Refusal(f"the shapes around {shown(node)} are not known")
+    return transposed(node, affine, len(shape), backward=backward)
+
+
+_Unary = Callable[[ir.Node, Affine, bool], Affine | Refusal]
+
+_UNARY: dict[str, _Unary] = {
+    **dict.fromkeys(RESHAPES, _reshape),
+    "Transpose": _transpose,
+    "AveragePool": windows.average,
+    "GlobalAveragePool": windows.average,
+    "MaxPool": windows.maximum,
+    "GlobalMaxPool": windows.maximum,
+    "Pad": windows.pad,
+    "Relu": windows.rectifier,
+    "LeakyRelu": windows.rectifier,
+    "PRelu": windows.rectifier,
+    "ReduceMean": reductions.mean,
+    "ReduceSum": reductions.total,
+    "ReduceMax": reductions.extreme,
+    "ReduceMin": reductions.extreme,
+}

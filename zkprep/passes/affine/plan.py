@@ -1,0 +1,132 @@
+"""Where an affine map can go: a search from its place in the graph to the operators that absorb it.
+
+Backward, through the operators it can cross (`crossing`), into the linear operators that make its
+input; forward likewise into the one that reads its output. A plan says which operators change; a
+refusal says what is in the way. Nothing is changed here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from zkprep.passes.affine.backward import backward
+from zkprep.passes.affine.constants import Constants
+from zkprep.passes.affine.crossing import Pieces, across_backward, across_forward
+from zkprep.passes.affine.edits import Edit
+from zkprep.passes.affine.forward import forward
+from zkprep.passes.affine.linear import LINEAR, describe
+from zkprep.passes.affine.links import not_private
+from zkprep.passes.affine.normal_form import Affine, Refusal
+from zkprep.passes.names import shown
+
+# Linear operators on integers: named in reasons, never folded into.
+INTEGER = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The model a search runs in: its constants and the opset of its standard operators."""
+
+    constants: Constants
+    opset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Operators that absorb an affine map, and the operators it crosses on its way to them."""
+
+    edits: tuple[Edit, ...]
+    crossed: tuple[ir.Node, ...] = ()
+
+
+def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
+    """How the operators that make `value`, read by `reader`, can make `affine` of it instead."""
+    refusal = not_private(value, reader)
+    node = value.producer()
+    if refusal is not None or node is None:
+        return refusal or Refusal(f"'{value.name}' is an input, which absorbs nothing")
+    if node.op_type in LINEAR:
+        linear = describe(node, scope.constants, scope.opset)
+        edit = linear if isinstance(linear, Refusal) else backward(linear, affine, scope.opset)
+        return edit if isinstance(edit, Refusal) else Plan((edit,))
+    alternatives = across_backward(node, affine)
+    if alternatives is None:
+        return _in_the_way(node)
+    if isinstance(alternatives, Refusal):
+        return alternatives
+    plans = [_all_pieces(node, pieces, scope) for pieces in alternatives]
+    return next((plan for plan in plans if isinstance(plan, Plan)), plans[0])
+
+
+def _all_pieces(node: ir.Node, pieces: Pieces, scope: Scope) -> Plan | Refusal:
+    """The plan that places every piece before `node`, or why one of them has no place."""
+    edits: list[Edit] = []
+    crossed = [node]
+    for index, piece in pieces:
+        value = node.inputs[index]
+        if value is None or not (piece.scales or piece.shifts):
+            continue
+        plan = plan_backward(value, node, piece, scope)
+        if isinstance(plan, Refusal):
+            return plan
+        edits += plan.edits
+        crossed += plan.crossed
+    return Plan(tuple(edits), tuple(crossed))
+
+
+def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusal:
+    """How the operator that reads `value`, made by `affine`, can do with what `affine` is given."""
+    uses = list(value.uses())
+    if not uses:
+        return Refusal(f"'{value.name}' is an output of the model")
+    node, index = uses[0]
+    refusal = not_private(value, node)
+    if refusal is not None:
+        return refusal
+    if node.op_type in LINEAR:
+        linear = describe(node, scope.constants, scope.opset)
+        if not isinstance(linear, Refusal) and linear.data != index:
+            return Refusal(f"'{value.name}' is no data of {shown(node)}")
+        edit = linear if isinstance(linear, Refusal) else forward(linear, affine, scope.opset)
+        return edit if isinstance(edit, Refusal) else Plan((edit,))
+    moved = across_forward(node, index, affine)
+    if moved is None or isinstance(moved, Refusal):
+        return moved or _in_the_way(node)
+    plan = plan_forward(node.outputs[0], moved, scope)
+    return plan if isinstance(plan, Refusal) else Plan(plan.edits, (node, *plan.crossed))
+
+
+def _in_the_way(node: ir.Node) -> Refusal:
+    source, output = node.inputs[0] if node.inputs else None, node.outputs[0]
+    if node.op_type in INTEGER:
+        dtype = output.dtype.name.lower() if output.dtype else "integers"
+        return Refusal(f"{node.op_type} computes in {dtype}")
+    if node.op_type == "Cast" and source is not None and source.dtype and output.dtype:
+        types = source.dtype.name.lower(), output.dtype.name.lower()
+        return Refusal(f"'{source.name}' is {types[0]}, '{output.name}' is {types[1]}")
+    return Refusal(f"{node.op_type} lies between them")
+
+
+def linear_before(value: ir.Value) -> ir.Node | None:
+    """The nearest linear operator upstream of `value`, along first computed inputs."""
+    node = value.producer()
+    while node is not None and not _is_linear(node):
+        node = _first(v.producer() for v in node.inputs if v is not None)
+    return node
+
+
+def linear_after(value: ir.Value) -> ir.Node | None:
+    """The nearest linear operator downstream of `value`, along first readers."""
+    node = _first(value.consumers())
+    while node is not None and not _is_linear(node):
+        node = _first(reader for output in node.outputs for reader in output.consumers())
+    return node
+
+
+def _is_linear(node: ir.Node) -> bool:
+    return node.op_type in LINEAR or node.op_type in INTEGER
+
+
+def _first(nodes: Iterable[ir.Node | None]) -> ir.Node | None:
+    return next((node for node in nodes if node is not None), None)

@@ -1,0 +1,219 @@
+"""Pass, Site, PassResult and the runner that enforces the contract after every pass, always.
+
+The contract, which no pass can switch off:
+1. the input model is untouched;
+2. no applied site means that nothing changed, and an applied site that something did;
+3. the sites account for every node that came or went;
+4. graph inputs and outputs keep their names, order, types and shapes, and inputs their defaults;
+5. the ONNX checker accepts the result, its full check too where the input passed it;
+6. on seeded inputs the outputs equal those of the input model within a tolerance that means
+   something (`zkprep.passes.oracle`).
+
+A pass that by its nature changes the interface says so by being a `NarrowingPass`. It may drop
+inputs that have a default and make dimensions static, nothing else, and clause 6 holds on the
+inputs that remain legal. A breach is a PassError that names the passes before it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import onnx
+import onnx_ir as ir
+
+from zkprep.errors import PassError, ZkprepError
+from zkprep.model import first_line, serialize
+from zkprep.passes.oracle import Oracle
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place where a pass could act: applied, or left with a reason a user can read.
+
+    Attributes:
+        rule: the pass's name for what it does here, e.g. "BatchNormalization into Conv".
+        nodes: names of the nodes that become one (or would have), in topological order. A node that
+            survives or is created keeps or gets a name of this list or of `created`. Two sites with
+            a node in common belong to one rewrite group.
+        reason: "" when applied, otherwise why it was left
+            ("kept 'bn1' apart from 'conv1': 't' is also read by 'relu2'").
+        created: names of nodes that did not exist before.
+    """
+
+    rule: str
+    nodes: tuple[str, ...]
+    reason: str = ""
+    created: tuple[str, ...] = ()
+
+    @property
+    def applied(self) -> bool:
+        """Whether the rewrite was done here."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """A pass's new model and its account of every candidate site."""
+
+    model: ir.Model
+    sites: tuple[Site, ...]
+
+    @property
+    def applied(self) -> tuple[Site, ...]:
+        """The sites where the pass acted."""
+        return tuple(site for site in self.sites if site.applied)
+
+
+class Pass(Protocol):
+    """A pure rewrite; implementations are frozen dataclasses whose fields are their options."""
+
+    @property
+    def name(self) -> str:
+        """Short name shown to users, e.g. "fuse-affine"."""
+        ...
+
+    def __call__(self, model: ir.Model) -> PassResult:
+        """Return the rewritten model; never touches `model`."""
+        ...
+
+
+@runtime_checkable
+class NarrowingPass(Pass, Protocol):
+    """A pass that may drop inputs with a default and make dimensions static."""
+
+    @property
+    def narrows(self) -> str:
+        """What it narrows, e.g. "symbolic dimensions"."""
+        ...
+
+
+def run_passes(model: ir.Model, passes: Sequence[Pass]) -> PassResult:
+    """Run `passes` in order under the contract; sites of all of them, in order.
+
+    Raises:
+        PassError: a pass broke the contract, or raised something that is no refusal of the input.
+        InputError: a pass refused the input, or nothing here can run the model to check a rewrite.
+    """
+    original_bytes = serialize(model)
+    current, current_bytes = model, original_bytes
+    oracle, full_check = Oracle(model), _passes_full_check(original_bytes)
+    sites: list[Site] = []
+    for position, one in enumerate(passes):
+        blame = _blame(passes[: position + 1])
+        result = _call(one, current, blame)
+        changed = serialize(result.model)
+        if serialize(current) != current_bytes:
+            raise PassError(f"{blame}: it changed the model it was given")
+        sites += result.sites
+        breach = _account(current, result, changed=changed != current_bytes)
+        if changed != current_bytes and not breach:
+            narrowing = isinstance(one, NarrowingPass)
+            if narrowing and _signature(result.model) != _signature(current):
+                oracle = Oracle(current, feeds_of=result.model)
+            breach = (
+                _interface(current, result.model, narrowing=narrowing)
+                or _check(changed, full_check=full_check)
+                or oracle.difference(result.model)
+            )
+        if breach:
+            raise PassError(f"{blame}: {breach}")
+        current, current_bytes = result.model, changed
+    return PassResult(current, tuple(sites))
+
+
+def _blame(passes: Sequence[Pass]) -> str:
+    *before, last = (f"'{one.name}'" for one in passes)
+    after = f" (after {', '.join(before)})" if before else ""
+    return f"pass {last}{after} broke its contract; this is a bug in zkprep, please report it"
+
+
+def _call(one: Pass, model: ir.Model, blame: str) -> PassResult:
+    try:
+        return one(model)
+    except ZkprepError:
+        raise
+    except Exception as error:
+        detail = f"{type(error).__name__}: {first_line(error)}"
+        raise PassError(f"{blame}: it raised {detail}") from error
+
+
+def _account(before: ir.Model, result: PassResult, *, changed: bool) -> str:
+    """Clauses 2 and 3."""
+    if changed and not result.applied:
+        return "it changed the model but reports no applied site"
+    if result.applied and not changed:
+        return f"it reports '{result.applied[0].rule}' as applied but changed nothing"
+    old, new = _node_names(before), _node_names(result.model)
+    named = {name for site in result.applied for name in site.nodes}
+    created = {name for site in result.applied for name in site.created}
+    for what, names in (("removed", old - new - named), ("created", new - old - created)):
+        if names:
+            return f"it {what} node '{min(names)}' but no applied site says so"
+    unknown = (named | created) - old - new - created
+    return f"a site names '{min(unknown)}', which is no node" if unknown else ""
+
+
+def _interface(before: ir.Model, after: ir.Model, *, narrowing: bool) -> str:
+    """Clause 4; a narrowing pass may drop inputs that have a default and make dimensions static."""
+    defaults = {k for k in _names(before.graph.inputs) if k in before.graph.initializers}
+    kept = set(_names(after.graph.inputs)) | set(_names(before.graph.inputs)) - defaults
+    inputs = [v for v in before.graph.inputs if v.name in kept or not narrowing]
+    for what, old, new in (
+        ("inputs", inputs, after.graph.inputs),
+        ("outputs", before.graph.outputs, after.graph.outputs),
+    ):
+        if _names(old) != _names(new):
+            return f"the {what} were {_names(old)} and are {_names(new)}"
+        for one, other in zip(old, new, strict=True):
+            if not (one.type == other.type and _same_shape(one, other, narrowing=narrowing)):
+                return (
+                    f"'{one.name}' of the {what} was {one.type}{one.shape} "
+                    f"and is {other.type}{other.shape}"
+                )
+    for name in sorted(defaults & set(_names(after.graph.inputs))):
+        if _default(before, name) != _default(after, name):
+            return f"the default of input '{name}' changed"
+    return ""
+
+
+def _check(data: bytes, *, full_check: bool) -> str:
+    """Clause 5."""
+    try:
+        onnx.checker.check_model(data, full_check=full_check)
+    except Exception as error:  # noqa: BLE001 - the checker documents no closed set of errors
+        return f"the ONNX checker rejects the result: {first_line(error)}"
+    return ""
+
+
+def _passes_full_check(data: bytes) -> bool:
+    return not _check(data, full_check=True)
+
+
+def _node_names(model: ir.Model) -> set[str]:
+    """Names of the nodes of every graph of `model`; a node without one cannot be accounted for."""
+    return {node.name for graph in model.graphs() for node in graph if node.name}
+
+
+def _names(values: Sequence[ir.Value]) -> list[str]:
+    return [str(value.name) for value in values]
+
+
+def _signature(model: ir.Model) -> list[str]:
+    return [str(value) for value in model.graph.inputs]
+
+
+def _same_shape(one: ir.Value, other: ir.Value, *, narrowing: bool) -> bool:
+    if one.shape is None or other.shape is None:
+        return one.shape is None and (narrowing or other.shape is None)
+    if len(one.shape) != len(other.shape):
+        return False
+    return all(
+        a == b or (narrowing and not isinstance(a, int) and isinstance(b, int))
+        for a, b in zip(one.shape, other.shape, strict=True)
+    )
+
+
+def _default(model: ir.Model, name: str) -> bytes | None:
+    """Bytes of the default of input `name`, or None when it has none."""
+    value = model.graph.initializers.get(name)
+    return None if value is None or value.const_value is None else value.const_value.tobytes()

@@ -1,0 +1,59 @@
+"""Normalisation: the same function, with fixed sizes, explicit attributes and nothing superfluous.
+
+Passes, in order: names first, because every other pass speaks of nodes by name; then the interface
+is narrowed to what a circuit can have; functions and constants dissolve; what only copies or is
+unread goes; shapes are inferred last, and windows made explicit from them.
+"""
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from zkprep.passes.base import Pass, PassResult, run_passes
+from zkprep.passes.normalise.constants import LiftConstants
+from zkprep.passes.normalise.folding import FoldConstants
+from zkprep.passes.normalise.identity import RemoveIdentities
+from zkprep.passes.normalise.inline import InlineFunctions
+from zkprep.passes.normalise.interface import FixDimensions, FreezeWeights
+from zkprep.passes.normalise.naming import NameNodes
+from zkprep.passes.normalise.shapes import InferShapes
+from zkprep.passes.normalise.unread import RemoveUnread
+from zkprep.passes.normalise.windows import ExplicitWindows
+
+__all__ = ["normalise", "normalise_passes"]
+
+
+def normalise(
+    model: ir.Model, dims: Mapping[str, int] | None = None, *, freeze_weights: bool = False
+) -> PassResult:
+    """Normalise `model` under the pass contract.
+
+    Args:
+        model: a model the ONNX checker accepts; untouched.
+        dims: value of each symbolic dimension, by symbol or "input:axis". Without one, a symbol of
+            axis 0 or one named like a batch is 1.
+        freeze_weights: fix weights that the caller could override (initializers that are inputs
+            too) also where IR version 4 or later makes that a choice of the author.
+
+    Raises:
+        InputError: a dimension has no value, or a shape depends on the data.
+        PassError: a pass broke its contract.
+    """
+    return run_passes(model, normalise_passes(dims or {}, freeze_weights=freeze_weights))
+
+
+def normalise_passes(dims: Mapping[str, int], *, freeze_weights: bool) -> tuple[Pass, ...]:
+    """The passes of `normalise`, in order."""
+    return (
+        NameNodes(),
+        FreezeWeights(overridable=freeze_weights),
+        FixDimensions(dict(dims)),
+        InlineFunctions(),
+        LiftConstants(),
+        FoldConstants(),
+        RemoveIdentities(),
+        RemoveUnread(),
+        InferShapes(),
+        ExplicitWindows(),
+        NameNodes(),
+    )

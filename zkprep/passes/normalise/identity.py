@@ -1,0 +1,78 @@
+"""Identity and inference-mode Dropout nodes go: their readers read what they copied.
+
+A Dropout copies when its mask is unread and it is not training: from opset 12 on training_mode is
+absent or constant false, before opset 7 is_test is 1, in between always.
+
+Where the copy is an output of its graph, the copied tensor takes its name, unless the copied tensor
+has a name to keep: as an input, an initializer, another output, or a tensor of an outer graph.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import onnx_ir as ir
+
+from zkprep.passes.base import PassResult, Site
+from zkprep.passes.opset import standard_opset
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveIdentities:
+    """No node is left that only copies, but those that two names of the interface need."""
+
+    name: ClassVar[str] = "remove-identities"
+
+    def __call__(self, model: ir.Model) -> PassResult:
+        """Bypass every copy."""
+        result = model.clone()
+        opset = standard_opset(result)
+        sites = []
+        for graph in result.graphs():
+            for node in graph:
+                if node.domain != "" or node.op_type not in ("Identity", "Dropout"):
+                    continue
+                reason = why_no_copy(node, opset) or _bypass(graph, node)
+                sites.append(Site(f"{node.op_type} removed", (str(node.name),), reason))
+        return PassResult(result, tuple(sites))
+
+
+def why_no_copy(node: ir.Node, opset: int) -> str:
+    """Why `node`, an Identity or a Dropout, is more than a copy; or ""."""
+    if node.op_type == "Identity":
+        return ""
+    for mask in node.outputs[1:]:
+        if mask.uses() or mask.is_graph_output():
+            return f"its mask '{mask.name}' is read"
+    if opset < 7 and node.attributes.get_int("is_test", 0) != 1:
+        return f"is_test is not set, so in opset {opset} it runs in training mode"
+    mode = node.inputs[2] if opset >= 12 and len(node.inputs) > 2 else None
+    if mode is None:
+        return ""
+    known = mode.is_initializer() and not mode.is_graph_input() and mode.const_value is not None
+    if not known:
+        return f"its training_mode '{mode.name}' is not constant"
+    assert mode.const_value is not None
+    return "it is in training mode" if np.any(mode.const_value.numpy()) else ""
+
+
+def _bypass(graph: ir.Graph, node: ir.Node) -> str:
+    """Give the readers of the copy its source; the copy's name stays if it is an output."""
+    source, copy = node.inputs[0], node.outputs[0]
+    if source is None:
+        return "it copies nothing"
+    if not copy.is_graph_output():
+        copy.replace_all_uses_with(source)
+        graph.remove(node, safe=True)
+        return ""
+    producer = source.producer()
+    if producer is None or producer.graph is not graph or source.is_graph_output():
+        return f"'{source.name}' and '{copy.name}' are both names that others rely on"
+    source.shape, source.type = copy.shape or source.shape, copy.type or source.type
+    name = copy.name
+    copy.replace_all_uses_with(source, replace_graph_outputs=True)
+    graph.remove(node, safe=True)
+    source.name = name
+    source.doc_string = copy.doc_string
+    source.metadata_props.update(copy.metadata_props)
+    return ""

@@ -1,0 +1,61 @@
+"""The preparation of a whole model: load, normalise, rewrite; every pass under the contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+from zkprep import passes
+from zkprep.model import file_digest, load
+from zkprep.passes.base import Site, run_passes
+from zkprep.passes.normalise import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model before and after preparation.
+
+    Attributes:
+        path: the file the user gave.
+        digest: SHA-256 of that file.
+        original: the model as loaded.
+        normalised: the same function, made what EZKL reads; what `plain` slices are cut from.
+        model: the prepared model.
+        sites: every place a pass looked at, normalisation left out.
+        passes: names of the passes, in order.
+        dims: named dimensions that were set.
+    """
+
+    path: Path
+    digest: str
+    original: ir.Model
+    normalised: ir.Model
+    model: ir.Model
+    sites: tuple[Site, ...]
+    passes: tuple[str, ...]
+    dims: Mapping[str, int]
+
+
+def prepare(path: Path, dims: Mapping[str, int]) -> Prepared:
+    """Load and prepare the model at `path`, with named dimensions set to `dims`.
+
+    Raises:
+        InputError: unreadable model or dimensions.
+        UnsupportedModel: the model cannot be proved rightly.
+        PassError: a pass broke its contract.
+    """
+    original = load(path)
+    normalised = normalise(original, dims).model
+    chosen = passes.default_passes()
+    result = run_passes(normalised, chosen)
+    return Prepared(
+        path=path,
+        digest=file_digest(path),
+        original=original,
+        normalised=normalised,
+        model=result.model,
+        sites=result.sites,
+        passes=tuple(one.name for one in chosen),
+        dims=dims,
+    )

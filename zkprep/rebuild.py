@@ -1,0 +1,89 @@
+"""The statement of a model rebuilt by a verifier: preparation, cut, settings, keys.
+
+The cut and the circuits' specifications are taken from the prover's statement. Neither can make a
+wrong statement right: any cut of the model's graph computes the model's function, a specification
+decides precision and cost, and unsound ones are refused. A proof's size is taken as claimed too: it
+keeps trailing bytes out and says nothing of what is proved. All else is made anew and compared.
+"""
+
+import tempfile
+from pathlib import Path
+
+from zkprep import srs
+from zkprep.backends.base import Backend
+from zkprep.circuit import Settings, read_settings
+from zkprep.compose import Keyed, compose
+from zkprep.cost.circuit import layout
+from zkprep.cost.work import predict
+from zkprep.errors import BackendError, InputError, StatementError
+from zkprep.model import serialize
+from zkprep.options import Options, memory_limit
+from zkprep.prepare import prepare
+from zkprep.prover import Sized
+from zkprep.slices import Slice, apply_cut
+from zkprep.statement import Slice as Claimed
+from zkprep.statement import Statement
+from zkprep.store import SliceFiles
+
+
+def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
+    """The statement that honest preparation of `model` gives, cut and specified as in `claim`.
+
+    Args:
+        claim: the prover's statement (untrusted).
+        model: the ONNX file (trusted).
+        backend: the prover (trusted).
+
+    Raises:
+        InputError: the model is unusable, or the SRS of the claimed keys is not on this machine.
+        StatementError: the claimed cut or specifications do not fit the model.
+    """
+    prepared = prepare(model, dict(claim.preparation.dims))
+    try:
+        slicing = apply_cut(prepared.normalised, prepared.model, claim.preparation.cut)
+    except InputError as error:
+        raise StatementError(f"the statement's cut does not fit the model: {error}") from None
+    if len(slicing.slices) != len(claim.slices):
+        raise StatementError("the statement's slices are not those of its cut")
+    with tempfile.TemporaryDirectory(prefix="zkprep-rebuild-") as scratch:
+        keyed = [
+            _keys(piece, claimed, Path(scratch), backend)
+            for piece, claimed in zip(slicing.slices, claim.slices, strict=True)
+        ]
+        return compose(prepared, slicing, keyed, backend.version)
+
+
+def _keys(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Keyed:
+    folder = scratch / piece.name
+    folder.mkdir()
+    files, path = SliceFiles(folder), folder / "slice.onnx"
+    path.write_bytes(serialize(piece.prepared))
+    found = srs.find(claimed.spec.logrows, claimed.srs.origin)
+    if found is None or found.identity != claimed.srs.identity:
+        raise InputError(
+            f"slice {piece.name}: the SRS its key was made with (logrows {claimed.spec.logrows}, "
+            f"{claimed.srs.origin}) is not on this machine",
+            hint="run `zkprep srs get K`; a test SRS exists only where it was made: use --expect",
+        )
+    try:
+        backend.gen_settings(path, claimed.spec, files.settings)
+        _require_room(piece.name, read_settings(files.settings.read_bytes()))
+        backend.compile(path, files.settings, files.circuit)
+        backend.setup(files.circuit, found.path, files.vk, files.pk)
+    except BackendError as error:
+        raise StatementError(f"slice {piece.name} cannot be built as claimed: {error}") from None
+    files.pk.unlink()
+    settings = read_settings(files.settings.read_bytes())
+    sized = Sized(piece, piece.prepared, path, files, claimed.spec, settings)
+    return Keyed(sized, found, claimed.proof_bytes)
+
+
+def _require_room(name: str, settings: Settings) -> None:
+    """The claim chose the circuit's size: do not let it take the verifier's machine."""
+    need, room = predict(layout(settings)).peak_bytes, memory_limit(Options())
+    if need > room:
+        raise InputError(
+            f"slice {name}: making its key again needs {need / 1e9:.1f} GB of memory, "
+            f"{room / 1e9:.1f} GB are free",
+            hint="verify against a digest you trust: --expect DIGEST",
+        )

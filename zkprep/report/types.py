@@ -1,0 +1,230 @@
+"""The report's types, `zkprep.report/1`: what each variant's slices cost, counted and measured.
+
+Counts are EZKL's own and exact: `cells` is its total_assignments, `rows` its num_rows. What was
+measured (seconds, CPU seconds, peak memory) is volatile and kept apart. A quantity that was not
+counted or measured is None, never 0. Reading is strict: unknown fields are refused.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+
+from zkprep.errors import InputError
+from zkprep.report.figures import printable
+
+FORMAT: Final = "zkprep.report/1"
+VARIANTS = ("ezkl", "plain", "prepared")
+REPORT_FILE = "report.json"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What EZKL counts, and what follows from it exactly by EZKL's layout.
+
+    Attributes:
+        ops: ONNX nodes.
+        cells: EZKL's total_assignments.
+        rows: EZKL's num_rows.
+        constants: EZKL's total_const_size.
+        logrows: log2 of the circuit's rows (largest of the slices in a total).
+        inner_columns: EZKL's num_inner_cols (largest in a total).
+        blocks: column blocks.
+        area: blocks * inner_columns * 2**logrows.
+        degree: degree of the constraint system (largest in a total).
+        lookups: lookup arguments.
+    """
+
+    ops: Count
+    cells: Count
+    rows: Count
+    constants: Count
+    logrows: Count
+    inner_columns: Count
+    blocks: Count
+    area: Count
+    degree: Count
+    lookups: Count
+
+
+class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Computed from the counts before any key exists; bytes and CPU seconds."""
+
+    pk_bytes: Count
+    vk_bytes: Count
+    proof_bytes: Count
+    setup_cpu_seconds: Amount
+    prove_cpu_seconds: Amount
+    peak_bytes: Count
+
+
+class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Read off the finished stages; `peak_bytes` is the largest of setup and prove."""
+
+    setup_seconds: Amount
+    setup_cpu_seconds: Amount
+    prove_seconds: Amount
+    prove_cpu_seconds: Amount
+    verify_seconds: Amount
+    verify_cpu_seconds: Amount
+    peak_bytes: Count
+    pk_bytes: Count
+    vk_bytes: Count
+    proof_bytes: Count
+
+
+class Fidelity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The circuit's outputs against the original model's on the given input.
+
+    Attributes:
+        max_error: largest absolute error over all outputs.
+        relative_error: largest error over the range (max - min) of the output it occurs in; over
+            the magnitude of an output of one value.
+        argmax_agrees: whether the largest element of every output is at the same place.
+    """
+
+    max_error: Amount
+    relative_error: Amount
+    argmax_agrees: bool
+
+
+class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One slice of one variant, or a variant's total (`name` is then "total").
+
+    A slice's fidelity compares its circuit with its own model on its own inputs; a total's compares
+    the whole chain with the original model on the user's input.
+    """
+
+    name: str
+    counts: Counts
+    predicted: Prediction
+    measured: Measured | None = None
+    fidelity: Fidelity | None = None
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`ezkl`, `plain` or `prepared`; `note` says what it is or why something is missing.
+
+    `total` is None when nothing could be counted. Slices are told apart by their names.
+    """
+
+    note: str
+    slices: list[SliceReport]
+    total: SliceReport | None = None
+
+    def __post_init__(self) -> None:
+        names = [part.name for part in self.slices]
+        if len(set(names)) != len(names):
+            raise ValueError("two slices of a variant have the same name")
+
+
+class SiteReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One place a pass looked at: applied, or left with its reason."""
+
+    rule: str
+    nodes: list[str]
+    reason: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The chain's verification at the end of the run."""
+
+    accepted: bool
+    proofs: Count
+    links: Count
+    statement: str
+    test_srs: bool
+    reason: str = ""
+
+
+class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the times were measured."""
+
+    cpu: str
+    cores: Count
+    memory_bytes: Count
+    python: str
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a run or a measurement found; `verdict` is None when nothing was proved."""
+
+    format: Literal["zkprep.report/1"] = FORMAT
+    zkprep: str
+    prover: str
+    model: str
+    model_digest: str
+    scale: Count
+    tolerance: Amount
+    machine: Machine
+    variants: dict[str, Variant]
+    sites: list[SiteReport]
+    verdict: Verdict | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.variants) - set(VARIANTS))
+        if unknown:
+            raise ValueError(f"variants {unknown} are none of {list(VARIANTS)}")
+
+
+def total(slices: list[SliceReport], fidelity: Fidelity | None) -> SliceReport:
+    """The sum of `slices`; extents that are not additive (logrows, degree, peak) take the largest.
+
+    The total is measured when every slice is. `fidelity` is the whole chain's.
+
+    Raises:
+        ValueError: there is no slice to add up.
+    """
+    if not slices:
+        raise ValueError("a total needs at least one slice")
+    measured = [part.measured for part in slices if part.measured is not None]
+    return SliceReport(
+        name="total",
+        counts=_combine([part.counts for part in slices]),
+        predicted=_combine([part.predicted for part in slices]),
+        measured=_combine(measured) if len(measured) == len(slices) else None,
+        fidelity=fidelity,
+    )
+
+
+def dump(document: msgspec.Struct) -> bytes:
+    """Canonical indented JSON: fields as declared, other keys sorted, one final newline.
+
+    Raises:
+        ValueError: the JSON would not read back, as when a figure is NaN or infinite.
+    """
+    encoded = msgspec.json.encode(document, order="deterministic")
+    msgspec.json.decode(encoded, type=type(document))
+    return msgspec.json.format(encoded) + b"\n"
+
+
+def read_report(path: Path) -> Report:
+    """The report at `path`: a report.json, or the folder of a run that holds one.
+
+    Raises:
+        InputError: missing, unreadable, or not a report of this format.
+    """
+    file = path / REPORT_FILE if path.is_dir() else path
+    hint = f"give a {REPORT_FILE}, or the folder of a run that holds one"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Report)
+    except OSError as error:
+        message = f"report '{file}' cannot be read: {(error.strerror or str(error)).lower()}"
+    except ValueError as error:
+        message = f"'{file}' is not a report of format '{FORMAT}': {printable(str(error))}"
+    raise InputError(message, hint=hint)
+
+
+_Additive = TypeVar("_Additive", Counts, Prediction, Measured)
+_LARGEST = frozenset({"logrows", "inner_columns", "degree", "peak_bytes"})
+
+
+def _combine(parts: list[_Additive]) -> _Additive:
+    return type(parts[0])(
+        **{
+            field: (max if field in _LARGEST else sum)(getattr(part, field) for part in parts)
+            for field in parts[0].__struct_fields__
+        }
+    )

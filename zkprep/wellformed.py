@@ -1,0 +1,195 @@
+"""Rule (1) of `zkprep.chain.verify`: is a statement well-formed?
+
+(a) the cut has one part per slice and no node twice;
+(b) numbers lie within bounds that keep arithmetic cheap and range checks meaningful;
+(c) port ranges tile the slice's instances: inputs, then outputs, no gap (EZKL
+    `src/graph/mod.rs` prepare_public_inputs);
+(d) wires point forward; tensor, shape, scale and visibility agree at both ends of a wire;
+(e) all readers of a model input agree likewise; a model output is one slice output;
+(f) every slice input is fed once, every slice output is read, a tensor is produced once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from math import prod
+
+from zkprep.claim import Port, PortRef, Slice, Statement
+from zkprep.errors import StatementError
+
+# Any three range-checked values have a product below p/2, about 2**253.
+LARGEST_RANGE = 1 << 80
+SPEC_BOUNDS = {
+    "input_scale": (0, 127),
+    "param_scale": (0, 127),
+    "scale_rebase_multiplier": (1, 64),
+    "decomp_base": (2, 1 << 26),
+    "decomp_legs": (1, 64),
+    "num_inner_cols": (1, 1 << 10),
+    "logrows": (1, 26),
+}
+
+
+def check(statement: Statement) -> None:
+    """Refuse a statement (untrusted) that is not well-formed.
+
+    Raises:
+        StatementError: says where, and what was expected.
+    """
+    _check_preparation(statement)
+    for index, piece in enumerate(statement.slices):
+        _check_spec(index, piece)
+        _check_tiling(index, piece)
+    _check_wires(statement)
+    _check_outer(statement)
+    _check_fed(statement)
+    _check_read(statement)
+
+
+def _check_preparation(statement: Statement) -> None:
+    preparation = statement.preparation
+    names = [name for name, _ in preparation.dims]
+    if names != sorted(set(names)):
+        raise StatementError("the named dimensions are not sorted and distinct")
+    if len(preparation.cut) != len(statement.slices):
+        raise StatementError(
+            f"the cut has {len(preparation.cut)} parts for {len(statement.slices)} slices"
+        )
+    repeated = _repeated(node for part in preparation.cut for node in part)
+    if repeated:
+        raise StatementError(f"the cut names node '{repeated}' twice")
+
+
+def _check_spec(index: int, piece: Slice) -> None:
+    spec = piece.spec
+    for field, (low, high) in SPEC_BOUNDS.items():
+        value = getattr(spec, field)
+        if not low <= value <= high:
+            raise StatementError(f"slice {index}: {field} is {value}, outside {low} to {high}")
+    if spec.largest_value >= LARGEST_RANGE:
+        raise StatementError(
+            f"slice {index}: range checks reach {spec.decomp_base}**{spec.decomp_legs} - 1, "
+            f"the limit is {LARGEST_RANGE - 1}"
+        )
+    low, high = spec.lookup_range
+    if not -LARGEST_RANGE < low <= high < LARGEST_RANGE:
+        raise StatementError(f"slice {index}: lookup range {low} to {high} is not a range")
+    if spec.logrows != piece.srs.logrows:
+        raise StatementError(
+            f"slice {index}: the SRS is for 2**{piece.srs.logrows} rows, not 2**{spec.logrows}"
+        )
+
+
+def _check_tiling(index: int, piece: Slice) -> None:
+    sides = [("input", piece.spec.input_visibility, port) for port in piece.inputs]
+    sides += [("output", piece.spec.output_visibility, port) for port in piece.outputs]
+    position = 0
+    for side, visibility, port in sides:
+        where = f"slice {index}: {side} '{port.tensor}'"
+        if port.visibility != visibility:
+            raise StatementError(f"{where} is {port.visibility}, its circuit's is {visibility}")
+        if prod(port.shape) != port.length:
+            raise StatementError(f"{where} has {port.length} values for shape {list(port.shape)}")
+        if port.start != position:
+            raise StatementError(
+                f"{where} starts at instance {port.start}, expected {position}: "
+                "ports tile the instances with no gap"
+            )
+        position += port.length
+    if position > 1 << piece.spec.logrows:
+        raise StatementError(
+            f"slice {index}: {position} instances do not fit 2**{piece.spec.logrows} rows"
+        )
+
+
+def _check_wires(statement: Statement) -> None:
+    targets = [wire.target for wire in statement.wires]
+    if targets != sorted(targets):
+        raise StatementError("the wires are not in the order of their targets")
+    for wire in statement.wires:
+        where = f"the wire of '{wire.tensor}' from slice {wire.source.slice} to {wire.target.slice}"
+        if wire.source.slice >= wire.target.slice:
+            raise StatementError(f"{where} does not point forward")
+        _require_port(statement, wire.source, "outputs", where)
+        _require_port(statement, wire.target, "inputs", where)
+        source = statement.source(wire.source)
+        _require_equal(where, "tensor", wire.tensor, source.tensor)
+        _require_same_tensor(where, source, statement.target(wire.target))
+
+
+def _check_outer(statement: Statement) -> None:
+    for outer in statement.inputs:
+        where = f"model input '{outer.tensor}'"
+        for ref in outer.ports:
+            _require_port(statement, ref, "inputs", where)
+        first = statement.target(outer.ports[0])
+        for ref in outer.ports:
+            _require_same_tensor(where, first, statement.target(ref))
+        _require_equal(where, "tensor", outer.tensor, first.tensor)
+        _require_equal(where, "shape", outer.shape, first.shape)
+    repeated = _repeated(outer.tensor for outer in statement.outputs)
+    if repeated:
+        raise StatementError(f"model output '{repeated}' is listed twice")
+    for outer in statement.outputs:
+        where = f"model output '{outer.tensor}'"
+        if len(outer.ports) != 1:
+            raise StatementError(f"{where} has {len(outer.ports)} ports; one slice produces it")
+        _require_port(statement, outer.ports[0], "outputs", where)
+        port = statement.source(outer.ports[0])
+        _require_equal(where, "tensor", outer.tensor, port.tensor)
+        _require_equal(where, "shape", outer.shape, port.shape)
+
+
+def _check_fed(statement: Statement) -> None:
+    fed = Counter(wire.target for wire in statement.wires)
+    fed.update(ref for outer in statement.inputs for ref in outer.ports)
+    for index, piece in enumerate(statement.slices):
+        for number, port in enumerate(piece.inputs):
+            times = fed[PortRef(index, number)]
+            if times != 1:
+                raise StatementError(
+                    f"slice {index}: input '{port.tensor}' is fed {times} times, expected once, "
+                    "by a model input or by one wire"
+                )
+
+
+def _check_read(statement: Statement) -> None:
+    read = {wire.source for wire in statement.wires}
+    read.update(outer.ports[0] for outer in statement.outputs)
+    produced = [outer.tensor for outer in statement.inputs]
+    for index, piece in enumerate(statement.slices):
+        for number, port in enumerate(piece.outputs):
+            produced.append(port.tensor)
+            if PortRef(index, number) not in read:
+                raise StatementError(
+                    f"slice {index}: output '{port.tensor}' is read by no wire and no model output"
+                )
+    repeated = _repeated(produced)
+    if repeated:
+        raise StatementError(f"tensor '{repeated}' is produced twice")
+
+
+def _require_port(statement: Statement, ref: PortRef, side: str, where: str) -> None:
+    if ref.slice >= len(statement.slices):
+        raise StatementError(f"{where}: there is no slice {ref.slice}")
+    ports = getattr(statement.slices[ref.slice], side)
+    if ref.port >= len(ports):
+        raise StatementError(f"{where}: slice {ref.slice} has {len(ports)} {side}, no {ref.port}")
+
+
+def _require_same_tensor(where: str, one: Port, other: Port) -> None:
+    for field in ("tensor", "shape", "scale", "visibility"):
+        _require_equal(where, field, getattr(one, field), getattr(other, field))
+
+
+def _require_equal(where: str, what: str, one: object, other: object) -> None:
+    if one != other:
+        raise StatementError(f"{where}: {what} is {one!r} at one end and {other!r} at the other")
+
+
+def _repeated(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
