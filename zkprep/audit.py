@@ -29,7 +29,7 @@ def verify(
     """Verify every proof and every link of RUN/public against an anchor.
 
     Args:
-        public: the public folder (untrusted).
+        public: the public folder, or the run that holds it (untrusted).
         backend: the prover, to check single proofs (trusted).
         expect: digest of the statement (trusted).
         model: ONNX file, from which the statement is rebuilt, keys included (trusted).
@@ -44,7 +44,12 @@ def verify(
             "verification needs one anchor that says which function was proved",
             hint="give --expect DIGEST of a statement you trust, or --model MODEL to rebuild it",
         )
-    files = read_public(public)
+    if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
+        raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
+    if not public.is_dir():
+        raise InputError(f"'{public}' is not a folder", hint="give RUN/public")
+    whole_run = (public / "public/statement.json").is_file()
+    files = read_public(public / "public" if whole_run else public)
     bundle, test_srs = _sorted_out(files)
     expected = expect if expect is not None else _rebuilt(files, model, backend)
     return chain.verify(

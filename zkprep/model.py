@@ -61,10 +61,11 @@ def load(path: Path) -> ir.Model:
     try:
         onnx.checker.check_model(str(path))
         model = ir.load(path)
-    except DecodeError as error:
-        raise InputError(f"model '{path}' is not an ONNX file: {first_line(error)}") from None
     except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
-        raise InputError(f"model '{path}' is not a valid model: {first_line(error)}") from None
+        reason = first_line(error)
+        if isinstance(error, DecodeError) or "parse proto" in reason:
+            reason = "it is no protobuf: not an ONNX file, cut short or damaged"
+        raise InputError(f"model '{path}' is not a valid model: {reason}") from None
     if not list(model.graph):
         raise InputError(f"model '{path}' has no nodes: there is nothing to prove")
     return model

@@ -5,7 +5,7 @@ cut never parts one. Boundary tensors are therefore tensors that exist, with equ
 normalised and in the prepared model, and one partition cuts both. This module alone imports slicer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,10 +122,10 @@ def choose_cut(
             blocks=limits.blocks,
         )
     except slicer.SlicerError as error:
-        raise TooLarge(
-            f"a slice may have {most} cells within --memory and --max-logrows: {error}",
-            hint="raise --memory or --max-logrows, or leave --blocks to zkprep",
-        ) from None
+        alone = slicer.Partition.from_groups(
+            graph, [[group] for group in slicer.topological_order(graph)]
+        )
+        raise _too_large(max(alone.blocks, key=cells), cells, most, spec) from error
     nodes = members(normalised, groups)
     return tuple(
         tuple(name for group in block.nodes for name in nodes[group]) for block in partition.blocks
@@ -186,6 +186,25 @@ def check_chain(
                 f"the chained {variant} slices do not give the whole model's '{name}' exactly"
             )
     return results
+
+
+def _too_large(
+    block: slicer.Block, cells: Callable[[slicer.Block], int], most: int, spec: CircuitSpec
+) -> TooLarge:
+    """Blame the largest operator or, if that fits, the number of slices."""
+    need = cells(block)
+    if need <= most:
+        return TooLarge(
+            f"no cut into so many slices keeps each within {most:,} cells",
+            hint="raise --memory or --max-logrows, or leave --blocks to zkprep",
+        )
+    work, rows = estimate(need, spec), -(-need // spec.num_inner_cols)
+    return TooLarge(
+        f"operator '{block.nodes[0]}' alone takes {need:,} cells in {rows:,} rows, about "
+        f"{work.peak_bytes / 1e6:,.0f} MB to prove; within the limits a slice has {most:,} cells",
+        hint=f"raise --memory to {work.peak_bytes * 1.02 / 1e6:.0f}MB, "
+        f"--max-logrows to {(rows - 1).bit_length()}",
+    )
 
 
 def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:

@@ -14,7 +14,7 @@ images; the accuracy in case.json is that of the exported file on the held-out o
 
 Everything is seeded and runs on one thread: two runs on one machine, with the same versions, write
 the same bytes. Another processor or another torch may round otherwise and train another model.
-Needs torch and scikit-learn (`pip install zkprep[train]`); nothing else in zkprep does.
+Needs `pip install zkprep[train]`; nothing else in zkprep needs torch.
 """
 
 import json

@@ -1,6 +1,5 @@
 """BatchNormalization into the linear operator before it: every operator, form, opset and type."""
 
-import numpy as np
 import onnx_ir as ir
 import pytest
 from net import Net, check_fused

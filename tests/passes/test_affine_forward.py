@@ -1,7 +1,7 @@
-"""Affine maps into the linear operator that reads them: unpadded, padded, through a ReLU's output."""
+"""Affine maps into the linear operator that reads them: unpadded, padded, behind a ReLU."""
 
 import pytest
-from net import Net, check_fused, check_kept
+from net import Net, check_fused
 
 
 @pytest.mark.parametrize("opset", [7, 9, 11, 13, 15, 17, 21])

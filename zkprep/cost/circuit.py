@@ -1,7 +1,7 @@
 """Settings to columns, degree and sizes: what keys and proof weigh before any of them exists.
 
 Everything follows from settings.json, except the fixed columns left by selector compression: those
-are estimated here, and read exactly from the verification key once there is one.
+are estimated, and read exactly from the verification key once there is one.
 
 Symbols: n = 2**logrows, u = n - 6 usable rows, w inner columns, B blocks, T dynamic blocks, d the
 degree, E the factor of the extended domain. The sizes were checked to the byte on real files.
@@ -20,6 +20,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.cost.selectors import compressed_columns
 
 BLINDING_ROWS = 6
 """Rows at the end of every column that no cell can use."""
@@ -133,10 +134,10 @@ class Layout:
 
     @property
     def fixed_estimate(self) -> int:
-        """Estimate of `fixed`: compression leaves about 0.4 column per simple selector."""
-        compressed = -(-2 * self._simple_selectors // 5)
+        """Estimate of `fixed`: exact, or one short, on the circuits it was measured on."""
+        gates = compressed_columns(self.blocks, self.inner_columns, self.degree, self.poseidon)
         plain = self.constants + self.tables + 4 * self.poseidon
-        return plain + self._complex_selectors + compressed
+        return plain + self._complex_selectors + gates
 
     @property
     def _equality_columns(self) -> int:
@@ -161,7 +162,7 @@ def layout(settings: Settings, fixed: int | None = None) -> Layout:
     Args:
         settings: as `gen_settings` writes them.
         fixed: fixed columns, exactly, from `read_fixed_columns`: the sizes are then exact to the
-            byte. By default they are estimated, from 1 column too few to 7 too many.
+            byte. By default they are estimated (zkprep.cost.selectors).
     """
     args = settings.run_args
     size = settings.total_dynamic_col_size + settings.total_shuffle_col_size

@@ -38,7 +38,7 @@ class Constants:
         if tensor is None:
             return Refusal(_why_computed(value, role))
         if tensor.dtype not in _FOLDED_TYPES:
-            kind = tensor.dtype.name.lower()
+            kind = type_name(tensor.dtype)
             return Refusal(f"'{value.name}' is stored as {kind}, which is not folded")
         return tensor.numpy().astype(np.float64)
 
@@ -84,6 +84,11 @@ class Constants:
                 "freeze them (option) to fold"
             )
         return f"the caller may override '{value.name}'; freeze the weights (option) to allow this"
+
+
+def type_name(dtype: ir.DataType) -> str:
+    """The element type as NumPy calls it."""
+    return {"FLOAT": "float32", "DOUBLE": "float64"}.get(dtype.name, dtype.name.lower())
 
 
 def cast(values: Array, dtype: ir.DataType) -> NDArray[Any]:

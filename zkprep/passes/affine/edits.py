@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.passes.affine.constants import Constants, cast, stored
+from zkprep.passes.affine.constants import Constants, cast, stored, type_name
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
 
@@ -118,7 +118,7 @@ def _overflow(folded: Folded, dtype: ir.DataType) -> Refusal | None:
     where = np.broadcast_to(folded.channels, folded.values.shape)[infinite]
     if where.size == 0:
         return None
-    return Refusal(f"folding would overflow {dtype.name.lower()} in channel {where[0]}")
+    return Refusal(f"folding would overflow {type_name(dtype)} in channel {where[0]}")
 
 
 def _lost_channel(folded: Folded, dtype: ir.DataType) -> Refusal | None:
@@ -138,4 +138,4 @@ def _lost_channel(folded: Folded, dtype: ir.DataType) -> Refusal | None:
     lost = np.flatnonzero(most_moved > precision * largest)
     if lost.size == 0:
         return None
-    return Refusal(f"folding would lose channel {lost[0]} to rounding in {dtype.name.lower()}")
+    return Refusal(f"folding would lose channel {lost[0]} to rounding in {type_name(dtype)}")

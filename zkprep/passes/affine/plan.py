@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from zkprep.passes.affine.backward import backward
-from zkprep.passes.affine.constants import Constants
+from zkprep.passes.affine.constants import Constants, type_name
 from zkprep.passes.affine.crossing import Pieces, across_backward, across_forward
 from zkprep.passes.affine.edits import Edit
 from zkprep.passes.affine.forward import forward
@@ -99,11 +99,8 @@ def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusa
 
 def _in_the_way(node: ir.Node) -> Refusal:
     source, output = node.inputs[0] if node.inputs else None, node.outputs[0]
-    if node.op_type in INTEGER:
-        dtype = output.dtype.name.lower() if output.dtype else "integers"
-        return Refusal(f"{node.op_type} computes in {dtype}")
     if node.op_type == "Cast" and source is not None and source.dtype and output.dtype:
-        types = source.dtype.name.lower(), output.dtype.name.lower()
+        types = type_name(source.dtype), type_name(output.dtype)
         return Refusal(f"'{source.name}' is {types[0]}, '{output.name}' is {types[1]}")
     return Refusal(f"{node.op_type} lies between them")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from zkprep.passes.affine.constants import Constants, not_finite
+from zkprep.passes.affine.constants import Constants, not_finite, type_name
 from zkprep.passes.affine.normal_form import Affine, Array, Refusal, scaled_and_shifted, then
 from zkprep.passes.normalise.identity import why_no_copy
 
@@ -140,7 +140,7 @@ def _not_per_channel(node: ir.Node, index: int, data: ir.Value, opset: int) -> R
             f"operators of opset {opset} broadcast by attribute; convert to opset 7 or later first"
         )
     if data.dtype is not None and not data.dtype.is_floating_point():
-        return Refusal(f"{node.op_type} computes in {data.dtype.name.lower()}")
+        return Refusal(f"{node.op_type} computes in {type_name(data.dtype)}")
     if node.op_type == "Div" and index == 0:
         return Refusal("dividing a constant by a tensor is not a scale and shift")
     return None

@@ -1,0 +1,246 @@
+"""Operators an affine map crosses, backward and forward, and the names of what it leaves behind."""
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from net import Net, check_fused
+
+
+def conv_then(net: Net, opset: int = 17) -> str:
+    net.input("x", 1, 3, 6, 6)
+    return net.conv("x", 3, 4, 3, 3)
+
+
+BACKWARD = {
+    "AveragePool": ("AveragePool", {"kernel_shape": [2, 2]}),
+    "AveragePool with ceil_mode": (
+        "AveragePool",
+        {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
+    ),
+    "GlobalAveragePool": ("GlobalAveragePool", {}),
+    "ReduceMean": ("ReduceMean", {"axes": [2]}),
+    "ReduceMean, axes dropped": ("ReduceMean", {"axes": [-1], "keepdims": 0}),
+}
+
+
+@pytest.mark.parametrize("form", BACKWARD)
+def test_batch_norm_backward_across_averages(form: str) -> None:
+    op, attrs = BACKWARD[form]
+    net = Net(17)
+    net.node(op, conv_then(net), out="p", **attrs)
+    net.batch_norm("p", 4)
+    result = check_fused(net.output("y").model(), ["Conv", op])
+    assert result.applied[0].nodes == ("n_c", "n_p", "n_y")
+    conv, pool = result.model.graph
+    assert conv.outputs[0].name == "c_fused"
+    assert pool.outputs[0].name == "y"
+
+
+def positive_norm(net: Net, x: str, channels: int) -> str:
+    norm = net.batch_norm(x, channels)
+    weights = {w.name: w for w in net.weights}
+    gamma = weights[f"{norm}_gamma"]
+    gamma.raw_data = np.abs(np.frombuffer(gamma.raw_data, np.float32)).tobytes()
+    return norm
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "GlobalMaxPool", "ReduceMax"])
+def test_batch_norm_backward_across_maxima(op: str) -> None:
+    attrs = {"MaxPool": {"kernel_shape": [2, 2]}, "ReduceMax": {"axes": [3]}}.get(op, {})
+    net = Net()
+    net.node(op, conv_then(net), out="p", **attrs)
+    positive_norm(net, "p", 4)
+    check_fused(net.output("y").model(), ["Conv", op])
+
+
+@pytest.mark.parametrize("op", ["Relu", "LeakyRelu", "PRelu"])
+@pytest.mark.parametrize("direction", ["backward", "forward"])
+def test_positive_scale_across_rectifiers(op: str, direction: str) -> None:
+    net = Net()
+    k = net.constant("k", np.array([0.5, 2.0, 0.0, 3.0]).reshape(4, 1, 1))
+    slope = (
+        [net.constant("slope", np.array([0.1, -0.5, 2.0, 0.0]).reshape(4, 1, 1))]
+        if op == "PRelu"
+        else []
+    )
+    if direction == "backward":
+        net.node("Mul", net.node(op, conv_then(net), *slope, out="r"), k, out="y")
+        expected = ["Conv", op]
+    else:
+        net.input("x", 1, 4, 5, 5)
+        net.node(op, net.node("Mul", "x", k, out="m"), *slope, out="r")
+        net.conv("r", 4, 2, 3, 3, out="y", pads=[1, 1, 1, 1])
+        expected = [op, "Conv"]
+    check_fused(net.output("y").model(), expected)
+
+
+def test_scale_across_pad() -> None:
+    net = Net()
+    pads = net.constant("pads", np.array([0, 0, 1, 0, 0, 0, 1, 2]))
+    net.node("Pad", conv_then(net), pads, out="p")
+    net.node("Mul", "p", net.normal("k", 4, 1, 1), out="y")
+    check_fused(net.output("y").model(), ["Conv", "Pad"])
+
+
+def test_reduce_sum_multiplies_the_shift() -> None:
+    net = Net()
+    axes = net.constant("axes", np.array([2, 3]))
+    net.node("ReduceSum", conv_then(net), axes, out="p", keepdims=0)
+    net.batch_norm("p", 4)
+    check_fused(net.output("y").model(), ["Conv", "ReduceSum"])
+
+
+def test_forward_across_a_pool_and_a_flatten() -> None:
+    net = Net()
+    net.input("x", 2, 3, 4, 6)
+    net.node(
+        "AveragePool", net.batch_norm("x", 3, out="u"), out="p", kernel_shape=[2, 2], strides=[2, 2]
+    )
+    net.node("Flatten", "p", out="f")
+    net.node("Gemm", "f", net.normal("w", 18, 5), out="y")
+    check_fused(net.output("y").model(), ["AveragePool", "Flatten", "Gemm"])
+
+
+RESHAPES = {
+    "channels stay": ((1, 3, 6, 6), (1, 4, 16), 4),
+    "batch of one dropped": ((1, 3, 6, 6), (4, 16, 1), None),
+    "a -1": ((2, 3, 6, 6), (2, 4, -1), 4),
+    "a 0": ((2, 3, 6, 6), (0, 4, 8, 2), 4),
+}
+
+
+@pytest.mark.parametrize("form", [f for f in RESHAPES if RESHAPES[f][2]])
+def test_batch_norm_across_reshape(form: str) -> None:
+    shape, target, channels = RESHAPES[form]
+    net = Net()
+    net.input("x", *shape)
+    net.node("Reshape", net.conv("x", 3, 4, 3, 3), net.constant("t", np.array(target)), out="r")
+    net.batch_norm("r", channels)
+    check_fused(net.output("y").model(), ["Conv", "Reshape"])
+
+
+def test_batch_norm_after_gemm_and_reshape_to_image() -> None:
+    net = Net()
+    net.input("x", 2, 5)
+    net.node("Gemm", "x", net.normal("w", 5, 24), out="g")
+    net.node("Reshape", "g", net.constant("t", np.array([2, 4, 3, 2])), out="r")
+    net.batch_norm("r", 4)
+    check_fused(net.output("y").model(), ["Gemm", "Reshape"])
+
+
+def test_flatten_before_a_scale_that_repeats() -> None:
+    net = Net()
+    net.input("x", 2, 3, 4, 4)
+    net.node("Flatten", net.conv("x", 3, 2, 3, 3), out="f")
+    net.node("Mul", "f", net.constant("k", np.repeat([2.0, -3.0], 4)), out="y")
+    check_fused(net.output("y").model(), ["Conv", "Flatten"])
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_matmul_between_transposes(size: int) -> None:
+    """[B, M, K] @ [K, N], channels moved to axis 1 and back; equal sizes hide a confusion."""
+    net = Net()
+    net.input("x", 4, size, 4)
+    net.node("MatMul", "x", net.normal("w", 4, 4), out="m")
+    net.node("Transpose", "m", out="t", perm=[0, 2, 1])
+    net.node("Transpose", net.batch_norm("t", 4, out="b"), out="y", perm=[0, 2, 1])
+    result = check_fused(net.output("y").model(), ["MatMul", "Add", "Transpose", "Transpose"])
+    assert result.applied[0].created == ("n_m_shift",)
+
+
+def test_squeeze_and_unsqueeze() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node("GlobalAveragePool", net.conv("x", 3, 4, 3, 3), out="p")
+    net.node("Squeeze", "p", net.constant("a", np.array([2, 3])), out="s")
+    net.node(
+        "Unsqueeze", net.batch_norm("s", 4, out="b"), net.constant("u", np.array([2])), out="y"
+    )
+    check_fused(net.output("y").model(), ["Conv", "GlobalAveragePool", "Squeeze", "Unsqueeze"])
+
+
+def test_concat_on_channels_cuts_the_map() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.conv("x", 3, 2, 3, 3, out="a")
+    net.conv("x", 3, 5, 3, 3, out="b", bias=False)
+    net.node("Concat", "a", "b", out="j", axis=1)
+    net.batch_norm("j", 7)
+    result = check_fused(net.output("y").model(), ["Conv", "Conv", "Concat"])
+    assert result.applied[0].nodes == ("n_a", "n_b", "n_j", "n_y")
+
+
+def test_concat_on_rows_copies_the_map() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node(
+        "Concat",
+        net.conv("x", 3, 4, 3, 3, out="a"),
+        net.conv("x", 3, 4, 2, 3, out="b"),
+        out="j",
+        axis=-2,
+    )
+    net.batch_norm("j", 4)
+    check_fused(net.output("y").model(), ["Conv", "Conv", "Concat"])
+
+
+def test_forward_into_the_conv_behind_a_concat() -> None:
+    net = Net()
+    net.input("x", 1, 3, 5, 5)
+    net.input("z", 1, 2, 5, 5)
+    net.node("Concat", "z", net.batch_norm("x", 3, out="u"), out="j", axis=1)
+    net.conv("j", 5, 4, 3, 3, out="y")
+    check_fused(net.output("y").model(), ["Concat", "Conv"])
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub"])
+def test_skip_join_scales_both_and_shifts_one(op: str) -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node(op, net.conv("x", 3, 4, 3, 3, out="a"), net.conv("x", 3, 4, 3, 3, out="b"), out="j")
+    net.batch_norm("j", 4)
+    check_fused(net.output("y").model(), ["Conv", "Conv", op])
+
+
+def test_skip_join_gives_the_shift_to_the_side_that_takes_it() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node("Relu", net.conv("x", 3, 4, 3, 3, out="a"), out="r")
+    net.node("Sub", "r", net.conv("x", 3, 4, 3, 3, out="b"), out="j")
+    positive_norm(net, "j", 4)
+    check_fused(net.output("y").model(), ["Conv", "Relu", "Conv", "Sub"])
+
+
+def test_a_shift_goes_to_one_side_of_a_join_alone() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node("Relu", net.conv("x", 3, 4, 3, 3, out="a"), out="r")
+    net.node("Add", "r", net.conv("x", 3, 4, 3, 3, out="b"), out="j")
+    net.node("Add", "j", net.normal("k", 4, 1, 1), out="y")
+    check_fused(net.output("y").model(), ["Conv", "Relu", "Conv", "Add"])
+
+
+def test_inside_a_branch_with_outer_weights() -> None:
+    outer = Net()
+    outer.input("x", 1, 3, 6, 6)
+    outer.input("which", dtype=int(ir.DataType.BOOL))
+    inner = Net(seed=9)
+    inner.batch_norm(inner.conv("x", 3, 4, 3, 3, out="ci"), 4, out="yi")
+    other = Net()
+    other.node("Conv", "x", "ci_w", out="yo")
+    for name in ("ci_w", "yi_gamma"):
+        weight = next(w for w in inner.weights if w.name == name)
+        inner.weights.remove(weight)
+        outer.weights.append(weight)
+    outer.node(
+        "If",
+        "which",
+        out="y",
+        then_branch=inner.output("yi").graph("then"),
+        else_branch=other.output("yo").graph("else"),
+    )
+    result = check_fused(outer.output("y").model(), ["If"])
+    branches = {g.name: [n.op_type for n in g] for g in result.model.graph.subgraphs()}
+    assert branches == {"then": ["Conv"], "else": ["Conv"]}
+    assert "ci_w" in result.model.graph.initializers
+    assert "yi_gamma" not in result.model.graph.initializers
