@@ -140,8 +140,14 @@ class Net:
 
     def model(self, *, check: bool = True) -> ir.Model:
         proto = self.proto()
+        constants = {weight.name: weight for weight in proto.graph.initializer}
         for value in proto.graph.output:
-            if not value.type.HasField("tensor_type"):
+            if value.name in constants:
+                weight = constants[value.name]
+                value.CopyFrom(
+                    helper.make_tensor_value_info(value.name, weight.data_type, weight.dims)
+                )
+            elif not value.type.HasField("tensor_type"):
                 value.type.tensor_type.elem_type = int(self.dtype)
         if check:
             onnx.checker.check_model(proto)

@@ -93,7 +93,8 @@ def compare(
     limits = comparing.parse_fail_on(fail_on) if fail_on else ()
     found = comparing.compare(read_report(before), read_report(after), force=force)
     beyond = comparing.exceeded(found, limits)
-    typer.echo(rendered_comparison(found, beyond, Format.JSON if json else format))
+    text = rendered_comparison(found, beyond, Format.JSON if json else format)
+    typer.echo(text.rstrip("\n"))
     if beyond:
         raise typer.Exit(1)
 

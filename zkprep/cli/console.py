@@ -64,7 +64,7 @@ def show(found: "Report", format: Format) -> None:
         console = Console(highlight=False)
         console.print(text.render(found, console.width))
     else:
-        typer.echo(rendered(found, format), nl=format is not Format.JSON)
+        typer.echo(rendered(found, format).rstrip("\n"))
 
 
 def rendered(found: "Report", format: Format) -> str:

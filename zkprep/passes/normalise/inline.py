@@ -14,6 +14,7 @@ from zkprep.errors import InputError
 from zkprep.model import first_line
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
+from zkprep.passes.opset import standard_opset
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,13 @@ class InlineFunctions:
         """Inline every call.
 
         Raises:
-            InputError: functions call each other in a circle, or need another opset than the model.
+            InputError: functions call each other in a circle, or need another version of operators
+                outside the standard than the model.
         """
         inlined = model.clone()
         if not inlined.functions:
             return PassResult(inlined, ())
-        _standard_domain_once(inlined)
+        _one_standard_opset(inlined)
         for function in inlined.functions.values():
             _separate_outputs(function)
         before = {node.name for graph in model.graphs() for node in graph}
@@ -61,12 +63,16 @@ def _separate_outputs(function: ir.Function) -> None:
             function.outputs[position] = copy.outputs[0]
 
 
-def _standard_domain_once(model: ir.Model) -> None:
-    """Import the standard operators as '' everywhere: the inliner compares imports by name."""
-    functions = [function.opset_imports for function in model.functions.values()]
-    for imports in (model.opset_imports, *functions):
+def _one_standard_opset(model: ir.Model) -> None:
+    """Let every function import the model's standard operators, by the name ''.
+
+    The checker accepts another opset only where the operators of the function are the same in both.
+    """
+    for imports in (model.opset_imports, *(f.opset_imports for f in model.functions.values())):
         if "ai.onnx" in imports:
             imports.setdefault("", imports.pop("ai.onnx"))
+        if "" in imports:
+            imports[""] = standard_opset(model)
 
 
 def _drop_unused_imports(model: ir.Model) -> None:

@@ -1,0 +1,178 @@
+"""The command line: bad input is one clear line and exit code 2; results are on stdout alone."""
+
+import json
+import resource
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from zkprep import api
+from zkprep.backends.fake import FakeBackend
+from zkprep.cli import app, console
+
+DIGITS = Path(__file__).parent.parent / "circuits/digits"
+MODEL, INPUT = str(DIGITS / "model.onnx"), str(DIGITS / "input.json")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(result: Result, message: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) <= 2, "one line, and one with the next step"
+    assert isinstance(result.exception, SystemExit)
+
+
+@pytest.fixture
+def fake_prover(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zkprep.backends.ezkl.EzklBackend", FakeBackend)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> dict[str, Path]:
+    whole = (DIGITS / "model.onnx").read_bytes()
+    contents = {
+        "text": b"hello",
+        "empty": b"",
+        "cut short": whole[: len(whole) // 2],
+        "flipped": whole[:200] + bytes([whole[200] ^ 0xFF]) + whole[201:],
+    }
+    paths = {name: tmp_path / f"{name}.onnx" for name in contents}
+    for name, data in contents.items():
+        paths[name].write_bytes(data)
+    return paths | {"missing": tmp_path / "none.onnx", "folder": tmp_path}
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "cut short", "flipped", "missing", "folder"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["fuse", "{}", "-o", "{out}"],
+        ["measure", "{}"],
+        ["prove", "{}", "--input", INPUT, "-o", "{out}"],
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_damaged_models(
+    damaged: dict[str, Path], tmp_path: Path, kind: str, verb: list[str]
+) -> None:
+    out = tmp_path / "out"
+    refused(
+        run(*(part.format(damaged[kind], out=out) for part in verb)), f"model '{damaged[kind]}'"
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["measure", MODEL, "--memory", "lots"], "'lots' is no amount of memory"),
+        (["measure", MODEL, "--dim", "batch"], "is not NAME=VALUE"),
+        (["measure", MODEL, "--scale", "99"], "--scale is 99"),
+        (["measure", MODEL, "--blocks", "99"], "--blocks asks for 99 slices"),
+        (["measure", MODEL, "--max-logrows", "9"], "alone takes"),
+        (["measure", MODEL, "--memory", "70MB"], "raise --memory to"),
+        (["measure", MODEL, "--baselines", "prove"], "measure proves nothing"),
+        (["slice", MODEL], "slice needs --output DIR"),
+        (["fuse", MODEL, "-o", "/proc/none/out.onnx"], "cannot write '/proc/none/out.onnx'"),
+        (["report", "nowhere"], "report 'nowhere' cannot be read"),
+        (["compare", "nowhere", "nowhere"], "report 'nowhere' cannot be read"),
+        (["verify", "nowhere", "--expect", "00" * 32], "'nowhere' is not a folder"),
+        (["verify", str(DIGITS), "--expect", "00"], "'00' is no digest"),
+        (["srs", "get", "99"], "logrows 99 is outside"),
+    ],
+)
+def test_bad_arguments(fake_prover: None, arguments: list[str], message: str) -> None:
+    refused(run(*arguments), message)
+
+
+def test_fuse_never_works_in_place(tmp_path: Path) -> None:
+    copy = tmp_path / "model.onnx"
+    copy.write_bytes((DIGITS / "model.onnx").read_bytes())
+    refused(run("fuse", copy, "-o", copy), "is the input itself")
+    assert copy.read_bytes() == (DIGITS / "model.onnx").read_bytes()
+
+
+def test_fuse(tmp_path: Path) -> None:
+    done = run("fuse", MODEL, "-o", tmp_path / "out.onnx", "--explain")
+    assert done.exit_code == 0
+    assert "fused: BatchNormalization into Conv: conv1, bn1" in done.stdout
+    assert "6 fused, 0 left" in done.stdout
+    sites = json.loads(run("fuse", MODEL, "-o", tmp_path / "out.onnx", "--json").stdout)
+    assert [site["reason"] for site in sites] == [""] * 6
+    assert len(list(api.load(tmp_path / "out.onnx").graph)) == 17
+
+
+def test_slice(tmp_path: Path) -> None:
+    dry = run("slice", MODEL, "--dry-run", "--blocks", 3)
+    assert dry.exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+    done = run("slice", MODEL, "-o", tmp_path / "cut", "--blocks", 3, "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "cut/slices.json").read_bytes())
+    names = sorted(path.name for path in (tmp_path / "cut").iterdir())
+    slices = [f"00{n}{kind}.onnx" for n in range(3) for kind in ("", ".plain")]
+    assert names == sorted([*slices, "slices.json"])
+
+
+def test_prove_report_compare(fake_prover: None, tmp_path: Path) -> None:
+    done = run("prove", MODEL, "--input", INPUT, "-o", tmp_path / "run", "--blocks", 3, "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report == json.loads((tmp_path / "run/report.json").read_bytes())
+    assert report["verdict"]["accepted"] is True
+    for kind, start in (("text", "model"), ("md", "#"), ("html", "<!doctype html>"), ("json", "{")):
+        shown = run("report", tmp_path / "run", "--format", kind)
+        assert shown.exit_code == 0
+        assert shown.stdout.lower().startswith(start)
+    same = run("compare", tmp_path / "run", tmp_path / "run", "--fail-on", "cells:+0%")
+    assert same.exit_code == 0
+    worse = report
+    worse["variants"]["prepared"]["total"]["counts"]["cells"] *= 2
+    (tmp_path / "worse.json").write_text(json.dumps(worse))
+    beyond = run("compare", tmp_path / "run", tmp_path / "worse.json", "--fail-on", "cells:+2%")
+    assert beyond.exit_code == 1
+    assert "cells" in beyond.output
+
+
+def test_a_full_disk(fake_prover: None, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        done = run("prove", MODEL, "--input", INPUT, "-o", tmp_path / "run", "-q")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: cannot write")
+    assert not (tmp_path / "run/public").exists()
+    assert not (tmp_path / "run/report.json").exists()
+
+
+def test_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zkprep.api.fuse_file", interrupt)
+    done = run("fuse", MODEL, "-o", "out.onnx")
+    assert done.exit_code == 130
+    assert "interrupted" in done.stderr
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.startswith("zkprep ")
+    for verb in ("fuse", "slice", "measure", "prove", "verify", "report", "compare", "srs"):
+        shown = run(verb, "--help")
+        assert shown.exit_code == 0
+        assert verb in run("--help").stdout
+
+
+def test_the_log_is_quiet_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = []
+    monkeypatch.setattr("logging.basicConfig", lambda **given: levels.append(given["level"]))
+    console.backend()
+    console.backend(verbose=True)
+    assert levels[0] > levels[1]
