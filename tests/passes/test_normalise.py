@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 from net import Net, ops
@@ -180,30 +181,31 @@ def test_functions_are_inlined_even_when_they_return_an_input() -> None:
     assert [v.name for v in result.model.graph.inputs] == ["x"]
 
 
-@pytest.mark.parametrize("imported", [("", 14), ("ai.onnx", 14), ("ai.onnx", 17)])
-def test_a_function_that_imports_its_operators_otherwise(imported: tuple[str, int]) -> None:
+def called_relu(*imports: onnx.OperatorSetIdProto, domain: str = "") -> Net:
     net = Net()
     net.input("x", 2, 3)
-    body = [helper.make_node("Relu", ["a"], ["o"])]
-    opsets = [helper.make_opsetid(*imported)]
-    net.functions.append(helper.make_function("local", "F", ["a"], ["o"], body, opsets))
+    body = [helper.make_node("Relu", ["a"], ["o"], domain=domain)]
+    net.functions.append(helper.make_function("local", "F", ["a"], ["o"], body, imports))
     net.domains["local"] = 1
     net.node("F", "x", out="y", domain="local")
-    assert ops(normal(net.output("y")).model) == ["Relu"]
+    return net.output("y")
 
 
-def test_functions_in_a_circle_are_refused() -> None:
-    net = Net()
-    net.input("x", 2, 3)
-    for name, other in (("F", "G"), ("G", "F")):
-        body = [helper.make_node(other, ["a"], ["o"], domain="local")]
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
-        net.functions.append(helper.make_function("local", name, ["a"], ["o"], body, opsets))
-    net.domains["local"] = 1
-    net.node("F", "x", out="y", domain="local")
-    model = net.output("y").model(check=False)
-    with pytest.raises(InputError, match="a function cannot be inlined: Cyclic dependency"):
-        InlineFunctions()(model)
+@pytest.mark.parametrize("version", [14, 17])
+@pytest.mark.parametrize("name", ["", "ai.onnx"])
+def test_a_function_may_import_the_standard_operators_otherwise(version: int, name: str) -> None:
+    model = called_relu(helper.make_opsetid("", version)).model()
+    model.opset_imports[name] = model.opset_imports.pop("")
+    result = normal(model)
+    assert ops(result.model) == ["Relu"]
+    assert dict(result.model.opset_imports) == {"": 17}
+
+
+def test_a_function_that_needs_another_version_of_other_operators_is_refused() -> None:
+    net = called_relu(helper.make_opsetid("others", 2), domain="others")
+    net.domains["others"] = 1
+    with pytest.raises(InputError, match="a function cannot be inlined: Opset mismatch"):
+        InlineFunctions()(net.model(check=False))
 
 
 def test_constant_nodes_of_every_form_become_initializers() -> None:

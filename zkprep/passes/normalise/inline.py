@@ -27,8 +27,8 @@ class InlineFunctions:
         """Inline every call.
 
         Raises:
-            InputError: functions call each other in a circle, or need another version of operators
-                outside the standard than the model.
+            InputError: a function takes a graph as an attribute, or needs another version of
+                operators outside the standard than the model.
         """
         inlined = model.clone()
         if not inlined.functions:
