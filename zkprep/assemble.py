@@ -10,7 +10,6 @@ from zkprep import __version__
 from zkprep.cost.circuit import layout
 from zkprep.cost.work import predict
 from zkprep.job import Job
-from zkprep.prover import Sized
 from zkprep.report.types import (
     Counts,
     Fidelity,
@@ -24,6 +23,7 @@ from zkprep.report.types import (
     Verdict,
     total,
 )
+from zkprep.sized import Sized
 
 
 def slice_report(
@@ -74,7 +74,7 @@ def assemble(job: Job, variants: dict[str, Variant], verdict: Verdict | None) ->
         prover=job.backend.version,
         model=prepared.path.name,
         model_digest=prepared.digest,
-        scale=job.options.scale,
+        scale=job.scale,
         tolerance=job.options.tolerance,
         machine=this_machine(),
         variants=variants,

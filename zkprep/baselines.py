@@ -12,11 +12,12 @@ from zkprep.backends.base import Witness
 from zkprep.cost.circuit import layout
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
+from zkprep.fidelity import compare, errors
 from zkprep.job import Job
 from zkprep.model import Runner
 from zkprep.options import Baselines, memory_limit
-from zkprep.prover import Sized
 from zkprep.report.types import Fidelity, Measured, Variant
+from zkprep.sized import Sized, outputs_of
 
 NOTES = {
     "ezkl": "the whole model, EZKL's defaults and calibration, Freivalds off",
@@ -50,11 +51,11 @@ def variant(
     each: list[Fidelity | None] = [None] * len(sized)
     whole = None
     if witnesses:
-        each = [prover.compare(one, made) for one, made in zip(sized, witnesses, strict=True)]
+        each = [compare(one, made) for one, made in zip(sized, witnesses, strict=True)]
         outputs = {}
         for one, made in zip(sized, witnesses, strict=True):
-            outputs.update(prover.outputs_of(one, made))
-        whole = prover.fidelity(outputs, Runner(job.prepared.original)(job.feeds))
+            outputs.update(outputs_of(one, made))
+        whole = errors(outputs, Runner(job.prepared.original)(job.feeds))
     times: list[Measured | None] = [*measured] or [None] * len(sized)
     slices = [slice_report(*row) for row in zip(sized, times, each, strict=True)]
     return variant_report(note, slices, whole)

@@ -7,7 +7,7 @@ from math import prod
 from zkprep import __version__, statement
 from zkprep.model import TensorSpec, digest, file_digest, input_specs, output_specs, serialize
 from zkprep.prepare import Prepared
-from zkprep.prover import Sized
+from zkprep.sized import Sized
 from zkprep.slices import Slicing
 from zkprep.srs import Srs
 from zkprep.statement import OuterPort, Port, PortRef, Statement

@@ -7,6 +7,7 @@
       BackendError              the prover failed: stage, slice, its own words
         OutOfMemory, TimedOut, RangeExceeded, TooLarge
       Disagreement              a circuit computes something else than the model
+      Imprecise                 a circuit computes the model too coarsely for the tolerance
       VerificationError         exit 1: the answer is no
         StatementError, ProofRejected, LinkMismatch, UntrustedSrs
 
@@ -67,6 +68,10 @@ class TooLarge(BackendError):
 
 class Disagreement(ZkprepError):
     """A slice's circuit computes something else than the slice's model."""
+
+
+class Imprecise(ZkprepError):
+    """A slice's circuit is its model's function, but quantised too coarsely for the tolerance."""
 
 
 class VerificationError(ZkprepError):

@@ -33,6 +33,19 @@ def read_input(path: Path, model: ir.Model) -> Feeds:
     return {spec.name: _fit(path, spec, arrays[spec.name]) for spec in specs}
 
 
+def inputs_like(feeds: Feeds, seed: int) -> Feeds:
+    """A random input of the same shapes and types, each tensor within the range of `feeds`'s."""
+    random = np.random.default_rng(seed)
+    made: Feeds = {}
+    for name, array in feeds.items():
+        low, high = array.min(), array.max()
+        if array.dtype.kind == "f":
+            made[name] = random.uniform(low, high, array.shape).astype(array.dtype)
+        else:
+            made[name] = random.integers(int(low), int(high) + 1, array.shape).astype(array.dtype)
+    return made
+
+
 def _read_arrays(path: Path, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[Any]]:
     names = [spec.name for spec in specs]
     if path.suffix == ".npz":

@@ -11,10 +11,22 @@ from zkprep.store import Run
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run, its prover, the prepared model, the user's input by name, and the options."""
+    """What every step of a run needs.
+
+    Attributes:
+        run: the run directory, open.
+        backend: the prover.
+        prepared: the model before and after preparation.
+        feeds: the user's input, by name.
+        samples: more inputs, within the ranges of the user's, to tune for and to compare on.
+        options: what the user asked for.
+        scale: bits after the binary point, of the model's inputs and of all constants.
+    """
 
     run: Run
     backend: Backend
     prepared: Prepared
     feeds: Feeds
+    samples: tuple[Feeds, ...]
     options: Options
+    scale: int

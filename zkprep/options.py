@@ -9,6 +9,8 @@ from types import MappingProxyType
 from zkprep.errors import InputError
 
 MEMORY_SHARE = 0.8
+SCALES = (10, 12, 14, 16)
+"""Scales that are tried in turn where none is asked for."""
 
 
 class Baselines(StrEnum):
@@ -25,7 +27,8 @@ class Options:
 
     Attributes:
         dims: values of named dimensions.
-        scale: bits after the binary point, of inputs and constants alike.
+        scale: bits after the binary point, of inputs and constants alike; None: as few as the
+            tolerance needs.
         tolerance: largest error of a circuit's output, as a share of the output's range.
         memory: most bytes that proving a slice may take; None: 80 % of what is available.
         max_logrows: a slice's rows fit into 2**max_logrows.
@@ -36,7 +39,7 @@ class Options:
     """
 
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    scale: int = 10
+    scale: int | None = None
     tolerance: float = 0.01
     memory: int | None = None
     max_logrows: int | None = None

@@ -5,23 +5,24 @@ from pathlib import Path
 
 from zkprep import audit, baselines, prover, srs
 from zkprep.assemble import assemble
-from zkprep.backends.base import Backend
+from zkprep.backends.base import Backend, Witness
 from zkprep.compose import Keyed, compose
-from zkprep.errors import VerificationError
-from zkprep.inputs import read_input
+from zkprep.errors import Imprecise, VerificationError
+from zkprep.inputs import inputs_like, read_input
 from zkprep.job import Job
-from zkprep.model import save, seeded_inputs
-from zkprep.options import Baselines, Options
-from zkprep.prepare import prepare
-from zkprep.prover import Sized
+from zkprep.model import Feeds, save, seeded_inputs
+from zkprep.options import SCALES, Baselines, Options
+from zkprep.prepare import Prepared, prepare
 from zkprep.report.types import Report, Verdict, dump
+from zkprep.sized import Sized
 from zkprep.sizing import cut_and_size
 from zkprep.slices import Slicing
 from zkprep.statement import digest
 from zkprep.statement import dump as dump_statement
-from zkprep.store import Notify, open_run
+from zkprep.store import Notify, Run, open_run
 
 SEED = 0
+SAMPLE_SEEDS = (1, 2)
 
 
 def prove(
@@ -43,12 +44,10 @@ def prove(
     prepared = prepare(model, options.dims)
     feeds = read_input(data, prepared.normalised)
     with open_run(out, notify) as run:
-        job = Job(run, backend, prepared, feeds, options)
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
         save(prepared.model, run.model_path("prepared.onnx"))
-        slicing, sized = cut_and_size(job)
-        witnesses = prover.witness(job, sized["prepared"], options.tolerance)
+        job, slicing, sized, witnesses = fit(run, backend, prepared, feeds, options)
         measured = [prover.prove(job, one) for one in sized["prepared"]]
         verdict = publish(job, slicing, sized["prepared"])
         variants = {
@@ -78,14 +77,37 @@ def measure(
         tempfile.TemporaryDirectory(prefix="zkprep-") as folder,
         open_run(Path(folder) / "run", notify) as run,
     ):
-        job = Job(run, backend, prepared, feeds, options)
-        _, sized = cut_and_size(job)
-        witnesses = prover.witness(job, sized["prepared"], options.tolerance)
+        job, _, sized, witnesses = fit(run, backend, prepared, feeds, options)
         variants = {
             **baselines.report(job, sized, prove_too=False),
             "prepared": baselines.variant(job, sized["prepared"], witnesses),
         }
         return assemble(job, variants, None)
+
+
+def fit(
+    run: Run, backend: Backend, prepared: Prepared, feeds: Feeds, options: Options
+) -> tuple[Job, Slicing, dict[str, list[Sized]], list[Witness]]:
+    """Cut, size and witness at the smallest scale that keeps the tolerance, or at the one given.
+
+    Raises:
+        Imprecise: no scale keeps the tolerance.
+        Disagreement: a circuit computes something else than its model.
+    """
+    samples = tuple(inputs_like(feeds, seed) for seed in SAMPLE_SEEDS)
+    scales = SCALES if options.scale is None else (options.scale,)
+    for scale in scales:
+        job = Job(run, backend, prepared, feeds, samples, options, scale)
+        slicing, sized = cut_and_size(job)
+        try:
+            witnesses = prover.witness(job, sized["prepared"], options.tolerance)
+            prover.sample(job, sized["prepared"], options.tolerance)
+        except Imprecise:
+            if scale == scales[-1]:
+                raise
+            continue
+        return job, slicing, sized, witnesses
+    raise AssertionError("SCALES is empty")
 
 
 def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:

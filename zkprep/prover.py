@@ -7,46 +7,24 @@ key is made.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from zkprep.backends.base import Usage, Witness, read_witness
-from zkprep.circuit import CircuitSpec, Settings, read_settings
-from zkprep.errors import Disagreement
-from zkprep.felts import decode, dequantise
+from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.fidelity import require_faithful
 from zkprep.job import Job
-from zkprep.model import (
-    Feeds,
-    Runner,
-    input_specs,
-    output_specs,
-    serialize,
-)
-from zkprep.report.types import Fidelity, Measured
+from zkprep.model import input_specs, output_specs, serialize
+from zkprep.report.types import Measured
+from zkprep.sized import Sized, input_data
 from zkprep.slices import Slice
 from zkprep.srs import Srs, obtain
 from zkprep.store import SliceFiles
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sized:
-    """A slice of a variant with the settings it will be proved under."""
-
-    piece: Slice
-    model: ir.Model
-    path: Path
-    files: SliceFiles
-    spec: CircuitSpec
-    settings: Settings
 
 
 def calibrate(job: Job, model: ir.Model, name: str) -> Sized:
@@ -82,7 +60,8 @@ def witness(job: Job, sized: Sequence[Sized], tolerance: float) -> list[Witness]
     """Witness every slice on its producers' felts and compare it with ONNX Runtime.
 
     Raises:
-        Disagreement: a slice's circuit is off by more than `tolerance` of its output's range.
+        Disagreement: a slice's circuit computes something else than its model.
+        Imprecise: it is off by more than `tolerance` of its output's range.
     """
     felts: dict[str, list[str]] = {}
     witnesses = []
@@ -92,48 +71,35 @@ def witness(job: Job, sized: Sequence[Sized], tolerance: float) -> list[Witness]
         made = _witness_one(job, one)
         felts.update(zip(names, made.inputs, strict=True))
         felts.update(zip([s.name for s in output_specs(one.model)], made.outputs, strict=True))
-        error = compare(one, made)
-        if error.relative_error > tolerance:
-            raise _disagreement(one, error, tolerance)
+        require_faithful(job.backend, one, made, tolerance)
         witnesses.append(made)
     return witnesses
 
 
-def compare(one: Sized, made: Witness) -> Fidelity:
-    """A slice's witness against ONNX Runtime on the values the circuit itself was given."""
-    scales = one.settings.model_input_scales
-    inputs = {
-        spec.name: _floats(felts, scale).reshape(spec.static_shape).astype(spec.dtype)
-        for spec, felts, scale in zip(input_specs(one.model), made.inputs, scales, strict=True)
-    }
-    return fidelity(outputs_of(one, made), Runner(one.model)(inputs))
+def sample(job: Job, sized: Sequence[Sized], tolerance: float) -> None:
+    """Witness every slice on its own samples, apart from the chain, and compare it as above.
 
-
-def outputs_of(one: Sized, made: Witness) -> Feeds:
-    """The witness's outputs as floats, by name, in the model's shapes."""
-    scales = one.settings.model_output_scales
-    return {
-        spec.name: _floats(felts, scale).reshape(spec.static_shape)
-        for spec, felts, scale in zip(output_specs(one.model), made.outputs, scales, strict=True)
-    }
-
-
-def fidelity(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]) -> Fidelity:
-    """How far `outputs` are from `expected`; the range of a constant output counts as 1."""
-    worst, share, agrees = 0.0, 0.0, True
-    for name, reference in expected.items():
-        wanted = np.asarray(reference, dtype=np.float64)
-        error = float(np.max(np.abs(outputs[name] - wanted), initial=0.0))
-        span = float(np.ptp(wanted)) if wanted.size > 1 else float(np.max(np.abs(wanted)))
-        worst = max(worst, error)
-        share = max(share, error / (span or 1.0))
-        agrees = agrees and bool(np.argmax(outputs[name]) == np.argmax(wanted))
-    return Fidelity(max_error=worst, relative_error=share, argmax_agrees=agrees)
+    Raises:
+        Disagreement: a slice's circuit computes something else.
+        Imprecise: it is too coarse.
+    """
+    for one in sized:
+        with tempfile.TemporaryDirectory(prefix="zkprep-sample-") as folder:
+            data, made = Path(folder) / "input.json", Path(folder) / "witness.json"
+            for feeds in one.samples:
+                data.write_bytes(input_data(list(feeds), feeds, {}))
+                job.backend.witness(one.files.circuit, data, made)
+                require_faithful(job.backend, one, read_witness(made), tolerance)
 
 
 def srs_of(job: Job, one: Sized) -> Srs:
     """The SRS that a slice's keys are made with."""
-    return obtain(one.settings.run_args.logrows, job.backend, allow_test=job.options.allow_test_srs)
+    return obtain(
+        one.settings.run_args.logrows,
+        job.backend,
+        allow_test=job.options.allow_test_srs,
+        notify=_LOG.warning,
+    )
 
 
 def prove(job: Job, one: Sized) -> Measured:
@@ -194,25 +160,6 @@ def _witness_one(job: Job, one: Sized) -> Witness:
         lambda: job.backend.witness(files.circuit, files.data, files.witness),
     )
     return read_witness(files.witness)
-
-
-def input_data(names: Sequence[str], feeds: Feeds, felts: Mapping[str, list[str]]) -> bytes:
-    """EZKL's input file: felts where the tensor has been in a circuit, numbers elsewhere."""
-    tensors = [felts[name] if name in felts else feeds[name].ravel().tolist() for name in names]
-    return msgspec.json.encode({"input_data": tensors})
-
-
-def _floats(felts: Sequence[str], scale: int) -> NDArray[np.float64]:
-    return dequantise((decode(felt) for felt in felts), scale)
-
-
-def _disagreement(one: Sized, error: Fidelity, tolerance: float) -> Disagreement:
-    return Disagreement(
-        f"slice {one.piece.name} ({one.files.folder.parent.name}) computes something else than its "
-        f"model: error {error.max_error:.3g}, {error.relative_error:.2%} of its output's range; "
-        f"the tolerance is {tolerance:.2%}",
-        hint="raise --scale for more precision, or --tolerance",
-    )
 
 
 def _measured(files: SliceFiles, setup: Usage, proved: Usage, checked: Usage) -> Measured:

@@ -19,7 +19,7 @@ from zkprep.errors import BackendError, InputError, StatementError
 from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
 from zkprep.prepare import prepare
-from zkprep.prover import Sized
+from zkprep.sized import Sized
 from zkprep.slices import Slice, apply_cut
 from zkprep.statement import Slice as Claimed
 from zkprep.statement import Statement

@@ -21,7 +21,7 @@ from zkprep.job import Job
 from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize, write_atomically
 from zkprep.options import Baselines, Options, memory_limit
 from zkprep.prepare import Prepared
-from zkprep.prover import Sized, input_data
+from zkprep.sized import Sized, input_data
 from zkprep.slices import Limits, Slice, Slicing, apply_cut, check_chain, choose_cut
 
 
@@ -39,7 +39,7 @@ def cut(prepared: Prepared, options: Options) -> Slicing:
     Raises:
         TooLarge: no cut keeps the limits.
     """
-    spec = CircuitSpec(input_scale=options.scale, param_scale=options.scale, checks_boundary=False)
+    spec = CircuitSpec(checks_boundary=False)
     limits = Limits(memory_limit(options), options.max_logrows, options.blocks)
     nodes = choose_cut(prepared.normalised, prepared.model, prepared.sites, limits, spec)
     return apply_cut(prepared.normalised, prepared.model, nodes)
@@ -64,75 +64,56 @@ def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
 
 
 def _size(job: Job, slicing: Slicing, variant: str) -> list[Sized]:
+    """Every slice's circuit, chosen in chain order so that the ends of wires agree in scale."""
     whole = job.prepared.normalised if variant == "plain" else job.prepared.model
-    chain = check_chain(slicing, variant, whole, job.feeds)
-    return size(job, slicing, variant, [inputs for inputs, _ in chain])
-
-
-def size(job: Job, slicing: Slicing, variant: str, chain: Sequence[Feeds]) -> list[Sized]:
-    """Choose and write every slice's settings, in chain order, so that the ends of wires agree.
-
-    Args:
-        job: the run; its scale is that of the model's inputs and of all constants.
-        slicing: the slices.
-        variant: "plain" or "prepared".
-        chain: inputs of each slice on ONNX Runtime, by name.
-
-    Raises:
-        ScaleConflict: two tensors that a slice reads have different scales.
-    """
+    chains = [check_chain(slicing, variant, whole, one) for one in (job.feeds, *job.samples)]
     scales: dict[str, int] = {}
     sized = []
     for index, piece in enumerate(slicing.slices):
-        model = piece.model(variant)
-        names = [spec.name for spec in input_specs(model)]
-        read = {scales.get(name, job.options.scale) for name in names}
+        names = [spec.name for spec in input_specs(piece.model(variant))]
+        read = {scales.get(name, job.scale) for name in names}
         if len(read) > 1:
             raise ScaleConflict(index, piece.name)
-        spec = CircuitSpec(input_scale=read.pop(), param_scale=job.options.scale)
-        one = _size_one(job, piece, variant, spec, chain[index])
+        spec = CircuitSpec(input_scale=read.pop(), param_scale=job.scale)
+        one = _size_one(job, piece, variant, spec, [chain[index][0] for chain in chains])
         for name, got in zip(names, one.settings.model_input_scales, strict=True):
             if scales.setdefault(name, got) != got:
                 raise ScaleConflict(index, piece.name)
-        outputs = [spec.name for spec in output_specs(model)]
+        outputs = [spec.name for spec in output_specs(one.model)]
         scales.update(zip(outputs, one.settings.model_output_scales, strict=True))
         sized.append(one)
     return sized
 
 
-def _size_one(job: Job, piece: Slice, variant: str, spec: CircuitSpec, feeds: Feeds) -> Sized:
+def _size_one(
+    job: Job, piece: Slice, variant: str, spec: CircuitSpec, samples: Sequence[Feeds]
+) -> Sized:
+    """Choose and write one slice's settings, for its inputs in `samples`, the user's first."""
     run, backend = job.run, job.backend
     model = piece.model(variant)
     path = run.model_path(f"slices/{piece.name}{'.plain' if variant == 'plain' else ''}.onnx")
     run.write(path, serialize(model))
     files = run.files(variant, piece.name)
-    run.write(files.samples, input_data(list(feeds), feeds, {}))
+    data = [input_data(list(feeds), feeds, {}) for feeds in samples]
+    run.write(files.samples, b"\n".join(data))
 
     def work() -> Usage:
         with tempfile.TemporaryDirectory(prefix="zkprep-tune-") as folder:
-            trial = _Trial(backend, path, files.samples, Path(folder))
-            demand = tune.Demand(_largest_value(model, feeds), trial.settings_of, trial.lookups_of)
+            trial = _Trial(backend, path, data, Path(folder))
+            largest = max(_largest_value(model, feeds) for feeds in samples)
+            demand = tune.Demand(largest, trial.settings_of, trial.lookups_of)
             chosen = tune.plain(spec, demand) if variant == "plain" else tune.tuned(spec, demand)
         usage = backend.gen_settings(path, chosen, files.settings)
         write_atomically(files.spec, msgspec.json.encode(chosen))
         return usage
 
+    asked = f"{variant} {backend.version} ".encode() + msgspec.json.encode(spec)
     run.stage(
-        "settings",
-        files.folder,
-        [
-            path,
-            files.samples,
-            msgspec.json.encode(spec),
-            variant.encode(),
-            backend.version.encode(),
-        ],
-        [files.settings, files.spec],
-        work,
+        "settings", files.folder, [path, files.samples, asked], [files.settings, files.spec], work
     )
     chosen = msgspec.json.decode(files.spec.read_bytes(), type=CircuitSpec)
     settings = read_settings(files.settings.read_bytes())
-    return Sized(piece, model, path, files, chosen, settings)
+    return Sized(piece, model, path, files, chosen, settings, tuple(samples[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +122,7 @@ class _Trial:
 
     backend: Backend
     model: Path
-    data: Path
+    data: Sequence[bytes]
     folder: Path
 
     def settings_of(self, spec: CircuitSpec) -> Settings:
@@ -151,11 +132,16 @@ class _Trial:
 
     def lookups_of(self, spec: CircuitSpec) -> tuple[int, int]:
         self.settings_of(spec)
-        circuit, made = self.folder / "circuit.ezkl", self.folder / "witness.json"
+        circuit, data, made = (self.folder / n for n in ("circuit", "input.json", "witness.json"))
         self.backend.compile(self.model, self.folder / "settings.json", circuit)
-        self.backend.witness(circuit, self.data, made)
-        found = read_witness(made)
-        return found.min_lookup_inputs, found.max_lookup_inputs
+        lowest, highest = 0, 0
+        for sample in self.data:
+            data.write_bytes(sample)
+            self.backend.witness(circuit, data, made)
+            found = read_witness(made)
+            lowest = min(lowest, found.min_lookup_inputs)
+            highest = max(highest, found.max_lookup_inputs)
+        return lowest, highest
 
 
 def _largest_value(model: ir.Model, feeds: Feeds) -> float:

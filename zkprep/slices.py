@@ -26,7 +26,8 @@ from zkprep.groups import (
     weighted_graph,
 )
 from zkprep.model import Feeds, Runner, input_specs, output_specs
-from zkprep.passes.base import Site
+from zkprep.passes.base import Site, run_passes
+from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 
 if not getattr(slicer, "__zkprep__", False):
     raise ImportError(
@@ -208,13 +209,13 @@ def _too_large(
 
 
 def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:
-    """The sub-model between a block's inputs and outputs, with the model's metadata."""
+    """The sub-model between a block's inputs and outputs, as EZKL reads it rightly."""
     graph = ir.convenience.extract(model.graph, list(block.inputs), list(block.outputs))
     # onnx-ir collects initializers in a set of objects: bring them back into the model's order.
     weights = dict(graph.initializers)
     graph.initializers.clear()
     graph.initializers.update({n: weights[n] for n in model.graph.initializers if n in weights})
-    return ir.Model(
+    piece = ir.Model(
         graph,
         ir_version=model.ir_version,
         producer_name=model.producer_name,
@@ -222,6 +223,7 @@ def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:
         domain=model.domain,
         model_version=model.model_version,
     )
+    return run_passes(piece, (KeepBatchAxis(),)).model
 
 
 def _wires(slices: Sequence[Slice]) -> tuple[Wire, ...]:

@@ -1,6 +1,7 @@
 """Layout formulas against keys and proofs of the real prover, to the byte."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from cost_samples import make_settings
@@ -14,6 +15,7 @@ from zkprep.cost.circuit import (
     with_layout,
     with_logrows,
 )
+from zkprep.cost.selectors import compressed_columns
 
 # k w A K | range checks as hi - lo | static lookups:range | dynamic shuffles:size | module
 MEASURED = """
@@ -131,8 +133,27 @@ def test_sizes_are_exact_once_the_fixed_columns_are_known(circuit: Measured) -> 
 
 
 @every_circuit
-def test_fixed_columns_are_estimated_within_the_stated_bounds(circuit: Measured) -> None:
-    assert -1 <= layout(circuit.settings).fixed - circuit.fixed <= 7
+def test_fixed_columns_are_known_before_the_key_or_one_short(circuit: Measured) -> None:
+    short = circuit.fixed - layout(circuit.settings).fixed
+    assert short == (1 if circuit.name == "relu-w5" else 0)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "degree", "columns"),
+    [(1, 5, 5), (2, 5, 9), (102, 5, 442), (1, 4, 6), (23, 4, 138), (3, 6, 10), (7, 6, 23)],
+)
+def test_selectors_share_columns_as_in_measured_keys(
+    blocks: int, degree: int, columns: int
+) -> None:
+    assert compressed_columns(blocks, 2, degree) == columns
+
+
+@pytest.mark.parametrize(("width", "degree"), [(1, 5), (2, 5), (3, 5), (4, 6), (5, 7)])
+def test_sharing_repeats_with_the_blocks(width: int, degree: int) -> None:
+    long = [compressed_columns(blocks, width, degree) for blocks in range(100, 400)]
+    steps = [later - sooner for sooner, later in pairwise(long)]
+    assert steps[:60] == steps[60:120] == steps[180:240]
+    assert sum(steps[:60]) < 60 * (3 * width + 6)
 
 
 def test_fixed_columns_are_read_from_a_verification_key() -> None:

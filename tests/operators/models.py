@@ -28,6 +28,12 @@ DRAWS: Mapping[str, Maker] = {
     "above one": lambda random, shape: random.uniform(1.1, 4, shape),
     "unit": lambda random, shape: random.uniform(-0.9, 0.9, shape),
     "grid": _grid,
+    "grid nonzero": lambda random, shape: (
+        (random.integers(0, 2, shape) * 2 - 1) * random.integers(1, 6, shape) / 2
+    ),
+    "squares": lambda random, shape: random.integers(0, 4, shape) ** 2.0,
+    "negative": lambda random, shape: random.uniform(-3, -0.5, shape),
+    "bytes": lambda random, shape: random.integers(150, 250, shape),
     "wide": lambda random, shape: random.uniform(-8, 8, shape),
     "integers": lambda random, shape: random.integers(-3, 4, shape),
     "positive integers": lambda random, shape: random.integers(1, 4, shape),
@@ -114,7 +120,8 @@ def case(
     opset: int = OPSET,
     outputs: int | Sequence[str] = 1,
     domain: str = "",
-    types: Sequence[tuple[int, Sequence[int | str] | None]] = (),
+    types: Sequence[tuple[int, Sequence[int | str | None]]] = (),
+    node: str = "",
     **attributes: Any,
 ) -> Case:
     """A model of the one node `operator` on `operands`: inputs, constants, None where left out.
@@ -127,6 +134,7 @@ def case(
         outputs: how many, or their names; all that have a name are outputs of the graph.
         domain: the node's domain.
         types: element type and shape of each output, where shape inference cannot say.
+        node: the node's operator type, where `operator` says more than that.
         attributes: of the node.
     """
     names = [f"y{i}" for i in range(outputs)] if isinstance(outputs, int) else list(outputs)
@@ -134,8 +142,10 @@ def case(
 
     def build() -> onnx.ModelProto:
         read = ["" if one is None else f"x{i}" for i, one in enumerate(operands)]
-        node = helper.make_node(operator, read, names, name="node", domain=domain, **attributes)
-        return model_of([node], given, [name for name in names if name], opset, domain, types)
+        made = helper.make_node(
+            node or operator, read, names, name="node", domain=domain, **attributes
+        )
+        return model_of([made], given, [name for name in names if name], opset, domain, types)
 
     return Case(operator, variant, build, _inputs(given))
 
@@ -157,6 +167,8 @@ def network(
             node.name = f"node{position}"
         made = model_of(list(graph.node), operands, list(graph.node[-1].output), opset)
         made.ir_version = ir_version
+        if ir_version < 4:
+            made.graph.input.extend(_as_inputs(made.graph.initializer))
         return made
 
     return Case(operator, variant, build, _inputs(operands))
@@ -169,7 +181,9 @@ def written(operator: str, variant: str, build: Callable[[], onnx.ModelProto]) -
     inputs = {}
     for value in made.graph.input:
         kind = value.type.tensor_type
-        shape = tuple(d.dim_param or d.dim_value for d in kind.shape.dim)
+        shape = tuple(
+            d.dim_value if d.HasField("dim_value") else d.dim_param for d in kind.shape.dim
+        )
         draw = "normal" if kind.elem_type == TensorProto.FLOAT else "indices"
         if value.name not in weighted:
             inputs[value.name] = Input(shape, kind.elem_type, draw)
@@ -182,7 +196,7 @@ def model_of(
     outputs: Sequence[str],
     opset: int = OPSET,
     domain: str = "",
-    types: Sequence[tuple[int, Sequence[int | str] | None]] = (),
+    types: Sequence[tuple[int, Sequence[int | str | None]]] = (),
 ) -> onnx.ModelProto:
     """A model of `nodes`; types and shapes of its outputs are inferred unless given."""
     graph = helper.make_graph(
@@ -216,6 +230,10 @@ def model_of(
 def _inferred(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     found = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     return {value.name: value for value in found.graph.value_info}
+
+
+def _as_inputs(weighted: Sequence[onnx.TensorProto]) -> list[onnx.ValueInfoProto]:
+    return [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in weighted]
 
 
 def _inputs(operands: Mapping[str, Any]) -> dict[str, Input]:

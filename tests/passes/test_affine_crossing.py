@@ -148,6 +148,22 @@ def test_matmul_between_transposes(size: int) -> None:
     assert result.applied[0].created == ("n_m_shift",)
 
 
+@pytest.mark.parametrize("direction", ["backward", "forward"])
+def test_transpose_that_is_no_swap(direction: str) -> None:
+    """[1, 2, 3, 4] and a perm that is not its own inverse."""
+    net = Net()
+    net.input("x", 4, 4, 4)
+    if direction == "backward":
+        net.node("MatMul", "x", net.normal("w", 4, 4), out="m")
+        net.batch_norm(net.node("Transpose", "m", out="t", perm=[1, 2, 0]), 4)
+        expected = ["MatMul", "Add", "Transpose"]
+    else:
+        net.node("Transpose", net.batch_norm("x", 4, out="u"), out="t", perm=[2, 0, 1])
+        net.node("MatMul", "t", net.normal("w", 4, 4), out="y")
+        expected = ["Transpose", "MatMul", "Add"]
+    check_fused(net.output("y").model(), expected)
+
+
 def test_squeeze_and_unsqueeze() -> None:
     net = Net()
     net.input("x", 1, 3, 6, 6)

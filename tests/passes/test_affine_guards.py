@@ -417,6 +417,14 @@ def reshape_moves() -> Net:
     return net
 
 
+@guard("'n_f' rearranges the channels")
+def flattened_channels_that_differ() -> Net:
+    net = Net()
+    net.node("Flatten", image(net), out="f")
+    net.node("Mul", "f", net.normal("k", 4 * 4 * 3), out="y")
+    return net
+
+
 @guard("with transA=1 its channels are rows, not the summed axis", kept="'n_u'", linear="'n_y'")
 def gemm_trans_a() -> Net:
     net = Net()

@@ -248,6 +248,19 @@ def test_shape_arithmetic_folds_to_a_constant() -> None:
     assert list(result.model.graph.initializers) == ["t"]
 
 
+def test_a_folded_target_makes_further_shapes_known() -> None:
+    """Through Cast, which shape inference does not follow, one round of folding is not enough."""
+    net = Net()
+    net.input("x", 2, 6)
+    net.node("Cast", net.node("Shape", "x", out="s"), out="f", to=TensorProto.FLOAT)
+    net.node("Mul", "f", net.constant("k", np.array([2.0, 0.5])), out="m")
+    net.node("Reshape", "x", net.node("Cast", "m", out="t", to=TensorProto.INT64), out="r")
+    net.node("Reshape", "x", net.node("Shape", net.node("Relu", "r", out="q"), out="u"), out="y")
+    result = normal(net.output("y"))
+    assert ops(result.model) == ["Reshape"]
+    assert list(result.model.graph.outputs[0].shape) == [4, 3]
+
+
 def test_folding_has_a_size_limit() -> None:
     net = Net()
     net.input("x", 3, 4)
@@ -434,6 +447,18 @@ def test_windows(form: str) -> None:
     assert expected <= set(node.attributes)
     assert not {"auto_pad", "output_shape"} & set(node.attributes)
     assert tuple(node.attributes["kernel_shape"].as_ints()) == (3, 2)
+
+
+def test_a_window_smaller_than_its_stride() -> None:
+    """SAME fixes the output size; with explicit pads ceil_mode would add a row and a column."""
+    net = Net(13)
+    net.input("x", 1, 2, 4, 4)
+    attrs = {"auto_pad": "SAME_UPPER", "ceil_mode": 1, "kernel_shape": [1, 1], "strides": [2, 2]}
+    net.node("AveragePool", "x", out="y", **attrs)
+    result = ExplicitWindows()(net.output("y").model())
+    (node,) = result.model.graph
+    assert "ceil_mode" not in node.attributes
+    assert node.attributes.get_ints("pads") == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,20 @@ import pytest
 from conftest import Case
 
 from zkprep import audit
+from zkprep.backends.base import Usage
 from zkprep.backends.fake import FakeBackend
 from zkprep.errors import (
     BackendError,
     Disagreement,
+    Imprecise,
     InputError,
     LinkMismatch,
     ProofRejected,
     StatementError,
     UntrustedSrs,
 )
-from zkprep.options import Baselines, Options
+from zkprep.felts import decode, encode
+from zkprep.options import SCALES, Baselines, Options
 from zkprep.report.types import Report, read_report
 
 THREE = Options(blocks=3)
@@ -169,10 +172,46 @@ def test_fewer_slices_leave_no_stale_files(skip: Case) -> None:
     assert slices == ["000", "001"]
 
 
+class Negating(FakeBackend):
+    """A prover whose circuits get their first value wrong, whatever the precision."""
+
+    def witness(self, circuit: Path, data: Path, out: Path) -> Usage:
+        usage = super().witness(circuit, data, out)
+        made = json.loads(out.read_bytes())
+        made["outputs"][0][0] = encode(4096 - decode(made["outputs"][0][0]))
+        out.write_text(json.dumps(made))
+        return usage
+
+
 def test_a_circuit_that_computes_something_else_stops_the_run(skip: Case) -> None:
-    with pytest.raises(Disagreement, match=r"slice 00\d \(prepared\) computes something else"):
-        skip.prove(Options(blocks=3, tolerance=1e-9))
+    with pytest.raises(
+        Disagreement, match=r"slice 000 \(prepared\) computes something else"
+    ) as why:
+        skip.prove(THREE, backend=Negating())
+    assert "more bits do not lower it" in str(why.value)
     assert not (skip.folder / "run/public").exists()
+    stages = _events(skip.folder / "run")
+    assert not [stage for stage in stages if "setup" in stage]
+
+
+def test_quantisation_error_is_no_disagreement(skip: Case) -> None:
+    options = Options(blocks=3, scale=4, tolerance=1e-3)
+    with pytest.raises(
+        Imprecise, match=r"slice 00\d \(prepared\) is too coarse: .* 4 bits more"
+    ) as why:
+        skip.prove(options)
+    assert "--scale 8" in why.value.hint
+
+
+def test_the_scale_grows_until_the_tolerance_is_kept(skip: Case) -> None:
+    coarse = skip.prove(Options(blocks=2, tolerance=0.05))
+    fine = skip.prove(Options(blocks=2, tolerance=1e-4), out="fine")
+    assert coarse.scale == SCALES[0]
+    assert fine.scale in SCALES[1:]
+    total = fine.variants["prepared"].total
+    assert total is not None
+    assert total.fidelity is not None
+    assert total.fidelity.relative_error < 1e-3
 
 
 @pytest.mark.parametrize(

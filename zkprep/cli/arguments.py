@@ -35,7 +35,10 @@ LogrowsOption = Annotated[
     int | None, typer.Option("--max-logrows", help="a slice has at most 2**K rows")
 ]
 BlocksOption = Annotated[int | None, typer.Option("--blocks", help="number of slices")]
-ScaleOption = Annotated[int, typer.Option("--scale", help="bits after the binary point")]
+ScaleOption = Annotated[
+    int | None,
+    typer.Option("--scale", help="bits after the binary point; as few as the tolerance needs"),
+]
 ToleranceOption = Annotated[
     float, typer.Option("--tolerance", help="largest error, as a share of the output's range")
 ]

@@ -88,7 +88,17 @@ Lowering = Callable[[Circuit, Call], Wire | list[Wire]]
 
 def shape_of(value: ir.Value | None) -> Shape | None:
     """The value's shape when every dimension is known."""
-    if value is None or value.shape is None:
+    if value is None:
         return None
-    dims = tuple(value.shape)
+    tensor = constant_of(value) if value.shape is None else None
+    shape = value.shape if tensor is None else tensor.shape
+    dims = (None,) if shape is None else tuple(shape)
     return cast(Shape, dims) if all(isinstance(dim, int) for dim in dims) else None
+
+
+def constant_of(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The tensor of an initializer or a Constant node; None for anything else."""
+    try:
+        return None if value is None else ir.convenience.get_const_tensor(value)
+    except ValueError:
+        return None

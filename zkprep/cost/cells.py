@@ -3,9 +3,8 @@
 The model is walked in EZKL's order and every node laid out on a count of cells, with the loader's
 rewrites and scales. Exact for the operators of zkprep.cost.lowerings on models of fixed shapes; an
 operator that is not among them, or whose shapes are not known, is estimated as a ReLU and a rebase
-per output element, with a dimension that is not known taken as 1. Also estimates: Slice, Split,
-Gather and strided Conv of kernel 1 behind a tensor that nothing else reads, because tract moves
-them up towards where the tensor is made.
+per output element, with a dimension that is not known taken as 1. Also estimates: what tract moves
+or doubles, see zkprep.cost.loader, is_unsettled.
 
 Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; zkprep.cost.walk.
 """

@@ -21,8 +21,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.cost.call import shape_of
-from zkprep.cost.nodes import Shape
+from zkprep.cost.call import constant_of, shape_of
 
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
 _MEANS = frozenset({"GlobalAveragePool", "ReduceMean"})
@@ -78,14 +77,8 @@ def reads_parts(node: ir.Node, position: int, axis: int) -> bool:
 
 def absorbed(graph: ir.Graph) -> dict[ir.Node, list[ir.Node]]:
     """Rule 3: Convs, each with the nodes it absorbs in order."""
-    convs = (
-        node
-        for node in graph
-        if node.op_type == "Conv"
-        and node.attributes.get_int("group", 1) == 1
-        and not is_einsum(node)
-    )
-    chains = {conv: list(_channel_chain(conv.outputs[0])) for conv in convs}
+    convs = (node for node in graph if node.op_type == "Conv" and node.outputs)
+    chains = {conv: list(_channel_chain(conv.outputs[0])) for conv in convs if _is_plain(conv)}
     return {conv: chain for conv, chain in chains.items() if chain}
 
 
@@ -125,45 +118,63 @@ def is_averaged_square(node: ir.Node | None) -> bool:
         return False
     (reader,) = node.outputs[0].consumers()
     square = node.op_type == "Mul" and node.inputs[0] is node.inputs[1]
-    if node.op_type == "Pow" and node.inputs[1] is not None:
-        exponent = ir.convenience.get_const_tensor(node.inputs[1])
+    if node.op_type == "Pow":
+        exponent = constant_of(node.inputs[1])
         square = exponent is not None and exponent.size == 1 and exponent.numpy().item() == 2
     return square and reader.op_type in _MEANS
 
 
-def moves_up(node: ir.Node) -> bool:
-    """Rule 6: whether this node, or a Conv's stride, moves to before the node that feeds it."""
+def is_unsettled(node: ir.Node) -> bool:
+    """Whether the cells of `node` are an estimate although its operator is known.
+
+    By rule 6 a Slice, Split, Gather or a Conv's stride moves to before the node that feeds it; by
+    rule 3 a Conv that is a graph output too is laid out once more instead of this node.
+    """
     source = node.inputs[0]
-    if source is None or source.producer() is None or len(source.uses()) != 1:
-        return False
-    return node.op_type in _MOVING or (node.op_type == "Conv" and bool(outer_strides(node)))
+    moving = node.op_type in _MOVING or (node.op_type == "Conv" and bool(outer_strides(node)))
+    if moving and source is not None:
+        return source.producer() is not None and len(source.uses()) == 1
+    return any(_is_shown_conv(value) and _absorbs(value, node) for value in node.inputs if value)
 
 
 def _is_same_padded(node: ir.Node) -> bool:
     return str(node.attributes.get_string("auto_pad", "NOTSET")).startswith("SAME")
 
 
+def _is_plain(conv: ir.Node) -> bool:
+    inputs, group = len(conv.inputs), conv.attributes.get_int("group", 1)
+    return inputs >= 2 and group == 1 and not is_einsum(conv)
+
+
+def _is_shown_conv(value: ir.Value) -> bool:
+    conv = value.producer()
+    shown = value.is_graph_output() and len(value.uses()) == 1
+    return shown and conv is not None and conv.op_type == "Conv" and _is_plain(conv)
+
+
 def _channel_chain(value: ir.Value) -> Iterator[ir.Node]:
     """The single readers after `value` that act on each channel by constants."""
     while len(value.uses()) == 1 and not value.is_graph_output():
         (reader,) = value.consumers()
-        shape = shape_of(value)
-        if shape is None or not _acts_per_channel(reader, value, shape):
+        if not _absorbs(value, reader):
             return
         yield reader
         value = reader.outputs[0]
 
 
-def _acts_per_channel(node: ir.Node, value: ir.Value, shape: Shape) -> bool:
-    others = [operand for operand in node.inputs if operand is not value]
-    known = all(one is not None and ir.convenience.get_const_tensor(one) for one in others)
-    if node.op_type == "BatchNormalization":
-        return known and len(others) == 4
-    if node.op_type not in _ARITHMETIC or len(others) != 1 or not known:
+def _absorbs(value: ir.Value, node: ir.Node) -> bool:
+    """Whether the Conv that makes `value` can absorb `node`, which reads it."""
+    shape = shape_of(value)
+    others = [constant_of(operand) for operand in node.inputs if operand is not value]
+    if shape is None or len(shape) < 2 or not all(other is not None for other in others):
         return False
-    operand = shape_of(others[0])
+    if node.op_type == "BatchNormalization":
+        return len(others) == 4
+    if node.op_type not in _ARITHMETIC or len(others) != 1 or others[0] is None:
+        return False
+    operand = tuple(others[0].shape.numpy())
     expected = (1, shape[1], *(1,) * (len(shape) - 2))
-    return operand is not None and (1,) * (len(shape) - len(operand)) + operand == expected
+    return (1,) * (len(shape) - len(operand)) + operand == expected
 
 
 def _acted_on(bias: Array, node: ir.Node, first: bool) -> Array:
@@ -180,7 +191,7 @@ def _acted_on(bias: Array, node: ir.Node, first: bool) -> Array:
 
 
 def _values(value: ir.Value | None) -> Array:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    tensor = constant_of(value)
     if tensor is None:
         raise TypeError("a parameter is not constant")
     return tensor.numpy()

@@ -89,13 +89,16 @@ class Circuit:
         """What scales are rebased to, times the multiplier."""
         return max(self.spec.input_scale, self.spec.param_scale)
 
+    @property
+    def limit(self) -> int:
+        """The largest scale a node may keep."""
+        return self.spec.scale_rebase_multiplier * self.base_scale
+
     def emit(self, shape: Shape, scale: int) -> Wire:
         """A node's output, rebased when its scale exceeds the limit."""
-        limit = self.spec.scale_rebase_multiplier * self.base_scale
-        if scale > limit:
+        if scale > self.limit:
             gadgets.divide(self.region, prod(shape))
-            scale = limit
-        return Wire(shape, scale)
+        return Wire(shape, min(scale, self.limit))
 
     def constant(self, values: Any) -> Wire:
         """A float constant that the loader makes."""

@@ -9,17 +9,15 @@ Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; tract `core
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import prod
-from typing import Any
 
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost import gadgets, loader
-from zkprep.cost.call import Call, shape_of
+from zkprep.cost.call import Call, constant_of, shape_of
 from zkprep.cost.gadgets import Region
 from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
 from zkprep.cost.nodes import Circuit, Key, Shape, Wire
@@ -100,11 +98,11 @@ class _Pass:
         cells, rebased, known = region.cells, region.rebased, True
         variable = [wire for wire in inputs if wire is not None and not wire.is_constant]
         if not variable:
-            outputs = [self._constant(value, None) for value in node.outputs]
+            outputs = [self._constant(value) for value in node.outputs]
         elif node in self.folded:
             outputs = variable
         else:
-            call = Call(node, self._with_bias(node, inputs), self.model.opset_imports.get("", 13))
+            call = Call(node, inputs, self.model.opset_imports.get("", 13))
             outputs, known = self._lower(call)
         self.wires.update(zip(node.outputs, outputs, strict=False))
         return Laid(
@@ -117,43 +115,51 @@ class _Pass:
 
     def _lower(self, call: Call) -> tuple[list[Wire], bool]:
         """The node's outputs, and whether its cells are exact."""
-        node, lowering = call.node, LOWERINGS.get(call.node.op_type)
-        read = (value for value in node.inputs if value is not None)
-        fixed = all(shape_of(value) is not None for value in (*read, node.outputs[0]))
-        if lowering is None or not fixed or node.domain not in {"", "ai.onnx"}:
+        node, lowering, region = call.node, LOWERINGS.get(call.node.op_type), self.circuit.region
+        if lowering is None or node.domain not in {"", "ai.onnx"} or not self._is_fixed(node):
             return self._estimate(call), False
+        before = region.cells, region.rebased
         try:
-            made = lowering(self.circuit, call)
+            made = lowering(self.circuit, self._with_bias(call))
         except (ArithmeticError, LookupError, TypeError, ValueError):
+            region.cells, region.rebased = before
             return self._estimate(call), False
-        return (made if isinstance(made, list) else [made]), not loader.moves_up(node)
+        return (made if isinstance(made, list) else [made]), not loader.is_unsettled(node)
+
+    def _is_fixed(self, node: ir.Node) -> bool:
+        """Whether the shapes of what the node reads and makes are known."""
+        read = (value for value in node.inputs if value is not None)
+        variable = (value for value in read if not self.wires[value].is_constant)
+        return all(shape_of(value) is not None for value in (*variable, node.outputs[0]))
 
     def _estimate(self, call: Call) -> list[Wire]:
-        """A ReLU and a rebase per output element, at the largest input scale."""
+        """A ReLU and a rebase per output element, at the largest input scale within the limit."""
         size = sum(_size(value) for value in call.node.outputs[:1])
         gadgets.relu(self.circuit.region, size)
         gadgets.divide(self.circuit.region, size)
-        scale = max(wire.scale for wire in call.present)
+        scale = min(self.circuit.limit, max(wire.scale for wire in call.present))
         return [Wire(_shape(value), scale) for value in call.node.outputs]
 
-    def _with_bias(self, node: ir.Node, inputs: tuple[Wire | None, ...]) -> tuple[Wire | None, ...]:
+    def _with_bias(self, call: Call) -> Call:
         """A Conv that absorbs others has another bias."""
+        node = call.node
         if node not in self.absorbed:
-            return inputs
+            return call
         bias = loader.absorbed_bias(node, self.absorbed[node])
-        return (*inputs[:2], self.circuit.folded(bias.shape, bias, f"{node.name}: bias"))
+        wire = self.circuit.folded(bias.shape, bias, f"{node.name}: bias")
+        return replace(call, inputs=(call[0], call[1], wire))
 
     def _read(self, value: ir.Value) -> Wire:
         """What `value` became; a graph input is laid out now, if it is not yet."""
         if value not in self.wires:
-            tensor = ir.convenience.get_const_tensor(value)
-            if tensor is not None:
-                self.wires[value] = self._constant(value, tensor.numpy())
-            else:
-                self.wires[value] = self._input(value)
+            constant = constant_of(value) is not None
+            self.wires[value] = self._constant(value) if constant else self._input(value)
         return self.wires[value]
 
-    def _constant(self, value: ir.Value, values: NDArray[Any] | None) -> Wire:
+    def _constant(self, value: ir.Value) -> Wire:
+        """A constant of the model; or what a node makes of constants, of values not known here."""
+        tensor = constant_of(value)
+        values = None if tensor is None else tensor.numpy()
         shape = _shape(value) if values is None else values.shape
         return self.circuit.folded(shape, values, f"constant {value.name}")
 

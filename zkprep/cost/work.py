@@ -7,11 +7,12 @@ The law is halo2's, with n rows, E the factor of the extended domain, and column
     peak  = m0 + m1 * bytes of the proving key
 
 A commitment is a multi-scalar multiplication over n points; the quotient and the key's cosets take
-FFTs over n * E; the prover holds its key about twice. The constants are a machine's. The defaults
-were fitted on two shared cores: prove on 35 proofs with logrows 9 to 18 (mean error 11 %, worst
-40 % on a proof of 3 s), setup on 8 with logrows 15 to 17 (within 14 %), peak within 25 %. On eleven
-other circuits with logrows 10 to 12, on a machine 1.4 times as fast by both laws, what is left is a
-mean error of 10 % and at most 21 %. CPU seconds, because wall time depends on who else is there.
+FFTs over n * E; the prover holds its key twice and more. The constants are a machine's. The
+defaults were fitted on two shared cores: prove on 35 proofs with logrows 9 to 18 (mean error 11 %,
+worst 40 % on a proof of 3 s), setup on 8 keys with logrows 15 to 17 (within 14 %), peak so that it
+is seldom short (by 7 % with static tables; up to a third too much). On 11 other circuits with
+logrows 10 to 12, on a machine 1.4 times as fast by both laws, the error that is left is 10 % on
+average and 21 % at most. CPU seconds, because wall time depends on who else is there.
 """
 
 from bisect import bisect_right
@@ -25,6 +26,8 @@ LOGROWS = range(10, 24)
 """Sizes that `estimate` considers."""
 
 LARGEST_CELLS = 1 << 36
+"""What `most_cells` answers when nothing limits it."""
+
 _PRECISION_BITS = 7
 
 
@@ -51,8 +54,8 @@ class Machine:
     setup_start: float = 0.4
     setup_commits: float = 11.0
     setup_cosets: float = 1.6
-    memory_start: float = 100e6
-    memory_per_key_byte: float = 2.3
+    memory_start: float = 60e6
+    memory_per_key_byte: float = 2.6
 
 
 REFERENCE = Machine()
@@ -94,7 +97,7 @@ def estimate(cells: int, spec: CircuitSpec) -> Work:
 
     It looks up and shuffles nothing, and its digits fill one table column; `spec.logrows` and
     `spec.decomp_base` are not read, because they are chosen later, for the slice. Cells are rounded
-    up by less than 1 %, so that many cuts can be asked for.
+    up by less than 2 %, so that many cuts can be asked for.
     """
     step = 1 << max(0, cells.bit_length() - _PRECISION_BITS)
     return _estimate(-(-cells // step) * step, spec)

@@ -18,7 +18,6 @@ from zkprep.passes.affine.forward import forward
 from zkprep.passes.affine.linear import LINEAR, describe
 from zkprep.passes.affine.links import not_private
 from zkprep.passes.affine.normal_form import Affine, Refusal
-from zkprep.passes.names import shown
 
 # Linear operators on integers: named in reasons, never folded into.
 INTEGER = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
@@ -86,8 +85,6 @@ def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusa
         return refusal
     if node.op_type in LINEAR:
         linear = describe(node, scope.constants, scope.opset)
-        if not isinstance(linear, Refusal) and linear.data != index:
-            return Refusal(f"'{value.name}' is no data of {shown(node)}")
         edit = linear if isinstance(linear, Refusal) else forward(linear, affine, scope.opset)
         return edit if isinstance(edit, Refusal) else Plan((edit,))
     moved = across_forward(node, index, affine)

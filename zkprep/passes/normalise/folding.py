@@ -46,6 +46,7 @@ class FoldConstants:
 
     largest: int = 2**22
     name: ClassVar[str] = "fold-constants"
+    narrows: ClassVar[str] = "symbolic dimensions of the outputs that folding makes known"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Fold until nothing folds any more."""

@@ -87,7 +87,6 @@ class FixDimensions:
             value.shape = ir.Shape([_bound(value, axis, bindings) for axis in range(len(shape))])
             sites.append(Site(f"input '{value.name}': shape {shape} is {value.shape}", ()))
         if sites:
-            _forget_symbols(fixed)
             infer_shapes(fixed)
         return PassResult(fixed, tuple(sites))
 
@@ -144,11 +143,3 @@ def _rank_known(value: ir.Value) -> ir.Shape:
             hint="export the model with input shapes",
         )
     return value.shape
-
-
-def _forget_symbols(model: ir.Model) -> None:
-    """Replace the symbols of the outputs, which inference has to find, by unknowns."""
-    for value in model.graph.outputs:
-        if value.shape is not None:
-            dims = [dim if isinstance(dim, int) else None for dim in value.shape]
-            value.shape = ir.Shape(dims)

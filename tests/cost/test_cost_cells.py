@@ -1,0 +1,276 @@
+"""Predicted cells against EZKL's own count, and what a prediction promises whatever the model."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from cost_networks import CONV, IMAGE, NETWORKS, NORM, POINT, network
+from msgspec.structs import replace
+
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.circuit import CircuitSpec, Settings, read_settings
+from zkprep.cost import gadgets
+from zkprep.cost.cells import Cells, assignments, boundary, predict
+from zkprep.cost.circuit import with_logrows
+from zkprep.cost.gadgets import Region
+
+SPECS = {
+    "default": CircuitSpec(),
+    "three-legs": CircuitSpec(decomp_legs=3, scale_rebase_multiplier=2, num_inner_cols=4),
+    "unchecked": CircuitSpec(
+        checks_boundary=False, integer_constants=True, input_scale=6, param_scale=8
+    ),
+    "drifting": CircuitSpec(
+        scale_rebase_multiplier=3, num_inner_cols=1, output_visibility="polycommit"
+    ),
+}
+
+
+def cells_of(network: onnx.ModelProto, spec: CircuitSpec) -> dict[str, Cells]:
+    return predict(ir.from_proto(network), spec)
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Settings]:
+    """EZKL's settings of every network under every spec."""
+    folder = tmp_path_factory.mktemp("counted")
+    for name, model in NETWORKS.items():
+        onnx.save(model, folder / f"{name}.onnx")
+    pairs = [(name, spec) for name in NETWORKS for spec in SPECS]
+
+    def count(pair: tuple[str, str]) -> Settings:
+        return settings_of(folder / f"{pair[0]}.onnx", SPECS[pair[1]])
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(pairs, pool.map(count, pairs), strict=True))
+
+
+def settings_of(model: Path, spec: CircuitSpec) -> Settings:
+    out = model.with_suffix(f".{hash(spec)}.json")
+    EzklBackend(seconds=60, threads=1).gen_settings(model, spec, out)
+    return read_settings(out.read_bytes())
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_prediction_is_ezkls_count(
+    name: str, spec: str, counted: dict[tuple[str, str], Settings]
+) -> None:
+    assert assignments(ir.from_proto(NETWORKS[name]), SPECS[spec]) == (
+        counted[name, spec].total_assignments
+    )
+    assert all(cells.known for cells in cells_of(NETWORKS[name], SPECS[spec]).values())
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("name", ["inverted-residual", "max-pool", "attention"])
+@pytest.mark.parametrize(("logrows", "base"), [(12, 4088), (15, 1000)])
+def test_moved_settings_are_those_ezkl_writes(
+    name: str, logrows: int, base: int, tmp_path: Path
+) -> None:
+    model, spec = tmp_path / "model.onnx", CircuitSpec(input_scale=6, param_scale=6)
+    onnx.save(NETWORKS[name], model)
+    moved = with_logrows(settings_of(model, spec), logrows, base)
+    assert moved == settings_of(model, replace(spec, logrows=logrows, decomp_base=base))
+
+
+@pytest.mark.ezkl
+def test_a_base_that_is_another_constant_too_is_counted_once_less(tmp_path: Path) -> None:
+    model, spec = tmp_path / "model.onnx", CircuitSpec(input_scale=7, decomp_base=2**14)
+    onnx.save(NETWORKS["softmax"], model)  # holds the constant 2**7 * 2**7
+    moved = with_logrows(settings_of(model, spec), 12, 4088)
+    written = settings_of(model, replace(spec, logrows=12, decomp_base=4088))
+    assert replace(moved, total_const_size=moved.total_const_size + 1) == written
+
+
+GADGETS: dict[str, Callable[[Region, int], None]] = {
+    "decompose": gadgets.decompose,
+    "relu": gadgets.relu,
+    "absolute": gadgets.absolute,
+    "leaky relu": gadgets.leaky_relu,
+    "greater": gadgets.greater,
+    "extreme": gadgets.extreme,
+    "divide": gadgets.divide,
+    "square root": gadgets.square_root,
+    "reciprocal": gadgets.reciprocal,
+}
+
+
+@pytest.mark.parametrize(("legs", "width", "digits"), [(2, 2, 10), (3, 2, 14), (2, 4, 12)])
+@pytest.mark.parametrize(
+    ("name", "decompositions", "others"),
+    [
+        ("decompose", 1, 0),
+        ("relu", 1, 6),
+        ("absolute", 1, 1),
+        ("leaky relu", 1, 16),
+        ("greater", 1, 12),
+        ("extreme", 1, 21),
+        ("divide", 3, 16),
+        ("square root", 6, 44),
+        ("reciprocal", 6, 60),
+    ],
+)
+def test_cells_per_element(
+    name: str, decompositions: int, others: int, legs: int, width: int, digits: int
+) -> None:
+    region = Region(width, legs)
+    GADGETS[name](region, 64)
+    assert region.cells == 64 * (decompositions * digits + others)
+
+
+@pytest.mark.parametrize(("window", "cells"), [(1, 0), (2, 28), (4, 80), (9, 210)])
+def test_the_largest_of_a_window_costs_a_sort(window: int, cells: int) -> None:
+    region = Region(2, 2)
+    gadgets.sort(region, window)
+    assert region.cells == cells
+
+
+def test_a_dot_product_starts_on_a_full_row_and_fills_its_rows() -> None:
+    region = Region(4, 2, cells=5)
+    region.dot(3, 6)
+    assert region.cells == 8 + 3 * 8
+    region.dot(0, 6)
+    assert region.cells == 32
+
+
+def test_repeating_costs_what_each_repetition_costs_in_its_place() -> None:
+    def body(region: Region) -> None:
+        region.assign(1)
+        region.dot(1, 2)
+
+    one, many = Region(3, 2), Region(3, 2)
+    for _ in range(7):
+        body(one)
+    many.repeat(7, lambda: body(many))
+    assert many.cells == one.cells
+
+
+def test_cells_are_told_apart_by_purpose() -> None:
+    cells = cells_of(NETWORKS["inverted-residual"], CircuitSpec())
+    elements, channels = 6 * 7 * 7, 6
+    assert cells["Conv_0"] == Cells(multiply=elements * channels, rebase=elements * 46)
+    placed = 2 * channels  # slope and shift, which BatchNormalization_4 reads again
+    assert cells["BatchNormalization_1"] == Cells(
+        multiply=2 * elements + placed, rebase=46 * elements
+    )
+    assert cells["BatchNormalization_4"] == Cells(multiply=2 * elements, rebase=46 * elements)
+    assert cells["Clip_2"] == Cells(activation=elements * 47)
+    assert cells["Conv_3"].multiply == elements * (10 + 2) + elements
+    assert cells["Add_7"] == Cells(multiply=elements)
+    pool = cells_of(NETWORKS["max-pool"], CircuitSpec())["MaxPool_0"]
+    assert pool == Cells(pooling=64 * 80)
+    assert sum(pool.total for pool in cells.values()) == sum(
+        one.multiply + one.rebase + one.activation for one in cells.values()
+    )
+
+
+def test_what_a_conv_absorbs_costs_nothing() -> None:
+    absorbed = cells_of(NETWORKS["conv-norm-mul-add"], CircuitSpec())
+    assert [name for name, cells in absorbed.items() if cells.total] == ["Conv_0"]
+    einsum = cells_of(NETWORKS["conv-1x1-norm"], CircuitSpec())
+    assert einsum["BatchNormalization_1"].total == 6 * 64 * 48
+
+
+def test_a_conv_with_two_readers_absorbs_nothing() -> None:
+    model = network(
+        IMAGE,
+        f"c = Conv<{CONV}>(x, w)  n = BatchNormalization(c, s, t, m, v)  y = Add(n, c)",
+        w=(6, 4, 3, 3),
+        **NORM,
+    )
+    assert cells_of(model, CircuitSpec())["BatchNormalization_1"].total == 6 * 64 * 48
+
+
+def test_a_deferred_rebase_is_paid_where_the_scale_grows_too_large() -> None:
+    model = network(
+        "float[1,8] x", "a = MatMul(x, w)  r = Relu(a)  y = MatMul(r, u)", w=(8, 8), u=(8, 2)
+    )
+    at_once = cells_of(model, CircuitSpec())
+    later = cells_of(model, CircuitSpec(scale_rebase_multiplier=2))
+    never = cells_of(model, CircuitSpec(scale_rebase_multiplier=3))
+    assert [cells.rebase for cells in at_once.values()] == [8 * 46, 0, 2 * 46]
+    assert [cells.rebase for cells in later.values()] == [0, 0, 2 * 46]
+    assert [cells.rebase for cells in never.values()] == [0, 0, 0]
+
+
+def test_an_einsum_reads_a_concat_in_parts() -> None:
+    spec = CircuitSpec()
+    whole = network(IMAGE, f"y = Conv<{POINT}>(x, w)", w=(3, 4, 1, 1))
+    parts = cells_of(NETWORKS["concat-1x1"], spec)["Conv_3"]
+    assert parts.rebase == 2 * cells_of(whole, spec)["Conv_0"].rebase
+
+
+@pytest.mark.parametrize(
+    ("spec", "inputs", "outputs"),
+    [
+        (CircuitSpec(), 10, 21),
+        (CircuitSpec(decomp_legs=3), 14, 29),
+        (CircuitSpec(checks_boundary=False), 1, 1),
+        (CircuitSpec(output_visibility="polycommit"), 10, 0),
+    ],
+)
+def test_boundary_elements_cost_by_side(spec: CircuitSpec, inputs: int, outputs: int) -> None:
+    assert boundary(100, "input", spec) == 100 * inputs
+    assert boundary(100, "output", spec) == 100 * outputs
+
+
+@pytest.mark.parametrize("name", ["residual", "max-pool", "attention"])
+def test_nodes_and_boundary_make_up_the_circuit(name: str) -> None:
+    spec, model = CircuitSpec(), ir.from_proto(NETWORKS[name])
+    (given,), (made,) = model.graph.inputs, model.graph.outputs
+    sizes = [int(np.prod(value.shape.numpy())) for value in (given, made) if value.shape]
+    ends = boundary(sizes[0], "input", spec) + boundary(sizes[1], "output", spec)
+    nodes = sum(cells.total for cells in predict(model, spec).values())
+    assert 0 <= assignments(model, spec) - nodes - ends <= 1
+
+
+def test_operators_that_are_not_known_are_estimated() -> None:
+    model = network("float[1,8] x", "s = CumSum(x, a)  y = Relu(s)", a=np.array(1))
+    cells = cells_of(model, CircuitSpec())
+    assert cells["CumSum_0"] == Cells(other=8 * 16, rebase=8 * 46, known=False)
+    assert cells["Relu_1"] == Cells(activation=8 * 16)
+
+
+def test_a_dimension_that_is_not_known_is_taken_as_one() -> None:
+    model = network("float[N,8] x", "y = Relu(x)")
+    cells = cells_of(model, CircuitSpec())["Relu_0"]
+    assert cells == Cells(activation=8 * 16, rebase=8 * 46, known=False)
+
+
+def test_what_tract_moves_up_is_estimated() -> None:
+    indices = {"o": np.array([0]), "e": np.array([2]), "d": np.array([1])}
+    first = network(IMAGE, "c = Slice(x, o, e, d)  y = Relu(c)", **indices)
+    behind = network(IMAGE, "r = Relu(x)  y = Slice(r, o, e, d)", **indices)
+    assert cells_of(first, CircuitSpec())["Slice_0"].known
+    assert not cells_of(behind, CircuitSpec())["Slice_1"].known
+
+
+def test_a_malformed_node_is_estimated() -> None:
+    model = network(
+        "float[1,4,8,8] x", "y = Conv<kernel_shape=[3,3], group=2>(x, w)", w=(4, 2, 3, 3)
+    )
+    graph = ir.from_proto(model).graph
+    conv = graph.node(0)
+    conv.attributes.add(ir.AttrString("strides", "wide"))
+    cells = predict(ir.Model(graph, ir_version=8), CircuitSpec())
+    assert not cells["Conv_0"].known
+    assert cells["Conv_0"].total == 4 * 36 * (16 + 46)
+
+
+def test_nodes_that_nothing_reads_cost_nothing() -> None:
+    model = network("float[1,8] x", "u = Sigmoid(x)  y = Relu(x)")
+    cells = cells_of(model, CircuitSpec())
+    assert cells == {"Sigmoid_0": Cells(), "Relu_1": Cells(activation=8 * 16)}
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = ir.from_proto(NETWORKS["residual"])
+    before = ir.to_proto(model).SerializeToString(deterministic=True)
+    predict(model, replace(CircuitSpec(), decomp_legs=3))
+    assert ir.to_proto(model).SerializeToString(deterministic=True) == before

@@ -1,0 +1,162 @@
+"""A Conv between pointwise Convs: wrong in EZKL as it is, right behind a Gather, for no cell."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import helper, numpy_helper
+
+from zkprep.backends.base import read_witness
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.circuit import CircuitSpec, Settings, read_settings
+from zkprep.errors import BackendError
+from zkprep.felts import decode, dequantise
+from zkprep.model import run, save, seeded_inputs
+from zkprep.passes.base import run_passes
+from zkprep.passes.circuit.batch_axis import KeepBatchAxis
+
+CHANNELS, SIDE = 3, 5
+SPEC = CircuitSpec(
+    input_scale=10, param_scale=10, logrows=13, decomp_base=8184, checks_boundary=False
+)
+
+
+def network(layers: Sequence[str], channels: int = CHANNELS) -> ir.Model:
+    """A chain of "1" pointwise, "2" pointwise of stride 2, "3" spatial, "d" depthwise, "r" ReLU."""
+    random = np.random.default_rng(0)
+    nodes, weights, tensor = [], [], "x"
+    for position, kind in enumerate(layers):
+        name = f"{kind}{position}"
+        if kind == "r":
+            nodes.append(helper.make_node("Relu", [tensor], [name], name=name))
+        else:
+            kernel = 3 if kind in "3d" else 1
+            group = channels if kind == "d" else 1
+            shape = (channels, channels // group, kernel, kernel)
+            weight = random.normal(size=shape).astype(np.float32) / kernel
+            weights.append(numpy_helper.from_array(weight, f"{name}.w"))
+            nodes.append(
+                helper.make_node(
+                    "Conv",
+                    [tensor, f"{name}.w"],
+                    [name],
+                    name=name,
+                    kernel_shape=[kernel, kernel],
+                    strides=[2, 2] if kind == "2" else [1, 1],
+                    pads=[kernel // 2] * 4,
+                    dilations=[1, 1],
+                    group=group,
+                )
+            )
+        tensor = name
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", 1, [1, channels, SIDE, SIDE])],
+        [helper.make_tensor_value_info(tensor, 1, None)],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return ir.from_proto(onnx.shape_inference.infer_shapes(model))
+
+
+@dataclass(frozen=True)
+class Circuit:
+    error: float
+    span: float
+    table: str
+    settings: Settings
+
+
+def in_ezkl(model: ir.Model, folder: Path) -> Circuit:
+    """The circuit's output against ONNX Runtime's."""
+    folder.mkdir()
+    files = {name: folder / name for name in ("model", "settings", "circuit", "in", "witness")}
+    save(model, files["model"])
+    feeds = seeded_inputs(model, 1)
+    files["in"].write_text(json.dumps({"input_data": [feeds["x"].ravel().tolist()]}))
+    backend = EzklBackend(seconds=60)
+    backend.gen_settings(files["model"], SPEC, files["settings"])
+    backend.compile(files["model"], files["settings"], files["circuit"])
+    backend.witness(files["circuit"], files["in"], files["witness"])
+    settings = read_settings(files["settings"].read_bytes())
+    felts = read_witness(files["witness"]).outputs[0]
+    got = dequantise(map(decode, felts), settings.model_output_scales[0])
+    (wanted,) = (array.ravel() for array in run(model, feeds).values())
+    error, span = float(np.abs(got - wanted).max()), float(np.ptp(wanted))
+    return Circuit(error, span, backend.table(files["model"], SPEC), settings)
+
+
+WRONG = ["1r3r1", "1rdr1", "13r1", "1r33r1", "1r3r13", "1r3r11", "1r3r2", "2r3r1"]
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("layers", WRONG)
+def test_wrong_without_right_with(layers: str, tmp_path: Path) -> None:
+    model = network(layers)
+    before = in_ezkl(model, tmp_path / "before")
+    assert "data_format=CHW" in before.table
+    assert before.error > 0.1 * before.span
+    after = in_ezkl(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
+    assert "data_format=CHW" not in after.table
+    assert after.error < 0.01 * after.span
+    assert after.settings.total_assignments == before.settings.total_assignments
+
+
+@pytest.mark.ezkl
+def test_a_panic_without_right_with(tmp_path: Path) -> None:
+    model = network("1r3r1", channels=SIDE + 1)
+    with pytest.raises(BackendError):
+        in_ezkl(model, tmp_path / "before")
+    after = in_ezkl(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
+    assert after.error < 0.01 * after.span
+
+
+@pytest.mark.parametrize("layers", ["1r3", "3r1", "3r3", "1r1", "dr1", "r3r"])
+def test_left_alone_where_nothing_is_wrong(layers: str) -> None:
+    assert run_passes(network(layers), [KeepBatchAxis()]).sites == ()
+
+
+def test_one_gather_per_conv_and_a_second_run_changes_nothing() -> None:
+    once = run_passes(network("1r3rdr1"), [KeepBatchAxis()])
+    assert [site.nodes for site in once.sites] == [("32",), ("d4",)]
+    assert sum(node.op_type == "Gather" for node in once.model.graph) == 2
+    assert run_passes(once.model, [KeepBatchAxis()]).sites == ()
+
+
+def test_convs_of_one_input_share_a_gather() -> None:
+    model = ir.from_onnx_text(
+        """
+        <ir_version: 8, opset_import: ["" : 17]>
+        g (float[1, 2, 4, 4] x, float[2, 2, 1, 1] p, float[2, 2, 3, 3] w) => (float[1, 2, 4, 4] y)
+        <float[1, 2, 4, 4] a> {
+            a = Conv <kernel_shape = [1, 1]> (x, p)
+            b = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a, w)
+            c = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a, w)
+            s = Add (b, c)
+            y = Conv <kernel_shape = [1, 1]> (s, p)
+        }
+        """
+    )
+    for node in model.graph:
+        node.name = node.outputs[0].name
+    result = run_passes(model, [KeepBatchAxis()])
+    assert sum(node.op_type == "Gather" for node in result.model.graph) == 1
+    assert [node.inputs[0].name for node in result.model.graph if node.name in "bc"] == [
+        "b_input",
+        "b_input",
+    ]
+
+
+def test_unknown_channels_are_left_with_the_reason() -> None:
+    model = network("1r3r1")
+    for node in model.graph:
+        if node.name == "r1":
+            node.outputs[0].shape = ir.Shape([1, None, SIDE, SIDE])
+    (site,) = KeepBatchAxis()(model).sites
+    assert site.reason == "kept without a Gather: the number of its channels is not known"

@@ -1,0 +1,103 @@
+"""Does a circuit compute its model's function? The gate that every slice passes before any key.
+
+A witness is compared with ONNX Runtime on the very values the circuit was given. What exceeds the
+tolerance is either quantisation, which more bits lower by as much as they add, or disagreement,
+which they do not: the slice is witnessed again with FINER_BITS more to tell one from the other.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkprep.backends.base import Backend, Witness, read_witness
+from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.errors import BackendError, Disagreement, Imprecise, ZkprepError
+from zkprep.model import Feeds, Runner
+from zkprep.report.types import Fidelity
+from zkprep.sized import Sized, input_data, inputs_of, outputs_of
+
+FINER_BITS = 4
+LOWERED = 4.0
+"""Quantisation error that FINER_BITS more bits do not divide by this is none."""
+
+
+def require_faithful(backend: Backend, one: Sized, made: Witness, tolerance: float) -> None:
+    """Let a witness pass only if it is its model's output, within `tolerance` of its range.
+
+    Raises:
+        Disagreement: the circuit computes something else.
+        Imprecise: it computes the model's function too coarsely.
+    """
+    error = compare(one, made)
+    if error.relative_error > tolerance:
+        raise _blame(backend, one, inputs_of(one, made), error, tolerance)
+
+
+def compare(one: Sized, made: Witness) -> Fidelity:
+    """A slice's witness against ONNX Runtime on the values the circuit itself was given."""
+    return errors(outputs_of(one, made), Runner(one.model)(inputs_of(one, made)))
+
+
+def errors(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]]) -> Fidelity:
+    """How far `outputs` are from `expected`.
+
+    The range of an output is max - min; of one value, or of equal ones, its magnitude, else 1.
+    """
+    worst, share, agrees = 0.0, 0.0, True
+    for name, reference in expected.items():
+        wanted = np.asarray(reference, dtype=np.float64)
+        error = float(np.max(np.abs(outputs[name] - wanted), initial=0.0))
+        span = float(np.ptp(wanted)) or float(np.max(np.abs(wanted))) or 1.0
+        worst, share = max(worst, error), max(share, error / span)
+        agrees = agrees and bool(np.argmax(outputs[name]) == np.argmax(wanted))
+    return Fidelity(max_error=worst, relative_error=share, argmax_agrees=agrees)
+
+
+def _blame(
+    backend: Backend, one: Sized, feeds: Feeds, error: Fidelity, tolerance: float
+) -> ZkprepError:
+    found = f"error {error.max_error:.3g}, {_percent(error.relative_error)} of its output's range"
+    finer = _with_finer_bits(backend, one, feeds)
+    if finer is not None and finer.max_error * LOWERED <= error.max_error:
+        return Imprecise(
+            f"{one.shown} is too coarse: {found}; the tolerance is {_percent(tolerance)}, "
+            f"{FINER_BITS} bits more give {_percent(finer.relative_error)}",
+            hint=f"--scale {one.spec.param_scale + FINER_BITS}, or a larger --tolerance",
+        )
+    return Disagreement(
+        f"{one.shown} computes something else than its model: {found}; more bits do not lower it",
+        hint="`zkprep check MODEL` says what EZKL makes of each operator",
+    )
+
+
+def _with_finer_bits(backend: Backend, one: Sized, feeds: Feeds) -> Fidelity | None:
+    """The slice's error with more bits, in digits enough for any value; None if EZKL fails."""
+    spec = CircuitSpec(
+        input_scale=one.spec.input_scale + FINER_BITS,
+        param_scale=one.spec.param_scale + FINER_BITS,
+        decomp_legs=4,
+        checks_boundary=False,
+        integer_constants=one.spec.integer_constants,
+    )
+    with tempfile.TemporaryDirectory(prefix="zkprep-finer-") as folder:
+        settings, circuit, data, made = (
+            Path(folder) / name for name in ("settings", "circuit", "input", "witness")
+        )
+        data.write_bytes(input_data(list(feeds), feeds, {}))
+        try:
+            backend.gen_settings(one.path, spec, settings)
+            backend.compile(one.path, settings, circuit)
+            backend.witness(circuit, data, made)
+        except BackendError:
+            return None
+        finer = replace(one, spec=spec, settings=read_settings(settings.read_bytes()))
+        return compare(finer, read_witness(made))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,1 @@
+"""The same function in a form that EZKL proves rightly, or for fewer cells."""

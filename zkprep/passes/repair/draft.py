@@ -1,0 +1,126 @@
+"""One node replaced by others: how every repair is written down and put into the model.
+
+A rule looks at one node. It answers None when the node is none of its business, a reason (a string)
+when it is but cannot be repaired, and otherwise the value that takes the place of the node's first
+output, after drafting the operators that compute it. Nothing of a draft is in the model before it
+is accepted; the node that makes the result keeps the name of the node it stands for, and the result
+keeps the name of the tensor.
+
+Drafted operators follow the standard operator set of version 13 and later, in which axes of
+Squeeze, Unsqueeze, Split and ReduceSum are inputs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from zkprep.passes.base import PassResult, Site
+from zkprep.passes.names import Names
+from zkprep.passes.normalise.shapes import infer_shapes
+from zkprep.passes.opset import standard_opset
+
+OLDEST_OPSET = 13
+"""The first operator set that drafts can be written in."""
+
+Array = NDArray[Any]
+
+
+class Draft:
+    """The operators and constants that are to replace `node`, in the order they were asked for."""
+
+    def __init__(self, node: ir.Node, opset: int) -> None:
+        """Start with nothing."""
+        self.node, self.opset = node, opset
+        self.nodes: list[ir.Node] = []
+        self._constants: list[tuple[str, ir.Value]] = []
+
+    def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
+        """The one output of a new operator; attributes are Python values or `ir.Attr`."""
+        self.nodes.append(ir.node(op_type, inputs, attributes, num_outputs=1))
+        return self.nodes[-1].outputs[0]
+
+    def constant(self, role: str, values: Any, dtype: ir.DataType | None = None) -> ir.Value:
+        """A new constant, cast once to `dtype` (int64 when none is given)."""
+        kind = dtype or ir.DataType.INT64
+        array = np.asarray(values).astype(kind.numpy())
+        value = ir.Value(shape=ir.Shape(array.shape), type=ir.TensorType(kind))
+        value.const_value = ir.Tensor(array, dtype=kind)
+        self._constants.append((role, value))
+        return value
+
+    def gather(self, data: ir.Value, axis: int, places: Any) -> ir.Value:
+        """The slices of `data` at `places` of `axis`: a copy, which costs no cells."""
+        return self.op("Gather", data, self.constant(f"places_{axis}", places), axis=axis)
+
+    def accept(self, result: ir.Value, names: Names) -> tuple[str, ...]:
+        """Put the draft in the node's place; the names of the nodes that are new."""
+        node, old, graph = self.node, self.node.outputs[0], self.node.graph
+        assert isinstance(graph, ir.Graph) and result.producer() in self.nodes
+        for role, value in self._constants:
+            value.name = names.fresh(f"{old.name}_{role}")
+            graph.register_initializer(value)
+        for one in self.nodes:
+            one.name = names.fresh(f"{node.name}_{one.op_type}")
+            one.outputs[0].name = names.fresh(f"{old.name}_{one.op_type}")
+        result.shape, result.type = old.shape, old.type
+        result.doc_string = old.doc_string
+        result.metadata_props.update(old.metadata_props)
+        graph.insert_before(node, self.nodes)
+        old.replace_all_uses_with(result, replace_graph_outputs=True)
+        graph.remove(node, safe=True)
+        last = self.nodes[[one.outputs[0] for one in self.nodes].index(result)]
+        last.name, result.name = node.name, old.name
+        return tuple(str(one.name) for one in self.nodes if one is not last)
+
+
+Rule = Callable[[ir.Node, Draft], ir.Value | str | None]
+
+
+def repair(model: ir.Model, title: str, rule: Rule) -> PassResult:
+    """Apply `rule` to every standard node of every graph; shapes are known again afterwards."""
+    result = model.clone()
+    names, opset = Names(result), standard_opset(result)
+    sites = []
+    for node in [node for graph in result.graphs() for node in graph if node.domain == ""]:
+        draft = Draft(node, opset)
+        found = rule(node, draft)
+        if found is None:
+            continue
+        reason = found if isinstance(found, str) else _why_not(node, opset)
+        created: tuple[str, ...] = ()
+        if not isinstance(found, str) and not reason:
+            created = draft.accept(found, names)
+        sites.append(Site(title, (str(node.name),), reason, created))
+    if any(site.applied for site in sites):
+        infer_shapes(result)
+    return PassResult(result, tuple(sites))
+
+
+def known(value: ir.Value | None) -> Array | None:
+    """The constant `value`, or None when the caller or another node gives it."""
+    if value is None or value.is_graph_input() or not value.is_initializer():
+        return None
+    return None if value.const_value is None else value.const_value.numpy()
+
+
+def sizes(value: ir.Value | None) -> tuple[int, ...]:
+    """The shape of `value`, which normalisation has made static."""
+    assert value is not None and value.shape is not None
+    return tuple(value.shape.numpy())
+
+
+def operand(node: ir.Node, position: int) -> ir.Value | None:
+    """Input `position` of `node`, or None when it is left out."""
+    return node.inputs[position] if position < len(node.inputs) else None
+
+
+def _why_not(node: ir.Node, opset: int) -> str:
+    if opset < OLDEST_OPSET:
+        return f"it is written in operator set {opset}, older than {OLDEST_OPSET}"
+    for output in node.outputs[1:]:
+        if output.uses() or output.is_graph_output():
+            return f"its output '{output.name}' is read"
+    return ""

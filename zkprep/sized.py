@@ -1,0 +1,73 @@
+"""A slice with the settings it will be proved under; what enters its circuit and what leaves it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from zkprep.backends.base import Witness
+from zkprep.circuit import CircuitSpec, Settings
+from zkprep.felts import decode, dequantise
+from zkprep.model import Feeds, TensorSpec, input_specs, output_specs
+from zkprep.slices import Slice
+from zkprep.store import SliceFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A slice of a variant with its settings.
+
+    Attributes:
+        piece: the slice.
+        model: the slice's model of the variant.
+        path: where that model lies.
+        files: the slice's files in the run.
+        spec: what the settings were asked to be.
+        settings: what EZKL made of it.
+        samples: inputs on which the circuit is compared with the model, besides the user's.
+    """
+
+    piece: Slice
+    model: ir.Model
+    path: Path
+    files: SliceFiles
+    spec: CircuitSpec
+    settings: Settings
+    samples: tuple[Feeds, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """As messages name it."""
+        return f"slice {self.piece.name} ({self.files.folder.parent.name})"
+
+
+def input_data(names: Sequence[str], feeds: Feeds, felts: Mapping[str, list[str]]) -> bytes:
+    """EZKL's input file: felts where the tensor has been in a circuit, numbers elsewhere."""
+    tensors = [felts[name] if name in felts else feeds[name].ravel().tolist() for name in names]
+    return msgspec.json.encode({"input_data": tensors})
+
+
+def inputs_of(one: Sized, made: Witness) -> Feeds:
+    """What the circuit was given, as floats, by name."""
+    specs, scales = input_specs(one.model), one.settings.model_input_scales
+    return {
+        spec.name: _floats(felts, scale, spec).astype(spec.dtype)
+        for spec, felts, scale in zip(specs, made.inputs, scales, strict=True)
+    }
+
+
+def outputs_of(one: Sized, made: Witness) -> Feeds:
+    """What the circuit put out, as float64, by name."""
+    specs, scales = output_specs(one.model), one.settings.model_output_scales
+    return {
+        spec.name: _floats(felts, scale, spec)
+        for spec, felts, scale in zip(specs, made.outputs, scales, strict=True)
+    }
+
+
+def _floats(felts: Sequence[str], scale: int, spec: TensorSpec) -> NDArray[np.float64]:
+    return dequantise((decode(felt) for felt in felts), scale).reshape(spec.static_shape)
