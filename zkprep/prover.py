@@ -9,6 +9,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import onnx_ir as ir
@@ -25,6 +26,11 @@ from zkprep.srs import Srs, obtain
 from zkprep.store import SliceFiles
 
 _LOG = logging.getLogger(__name__)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _LOG.warning(message)
 
 
 def calibrate(job: Job, model: ir.Model, name: str) -> Sized:
@@ -98,7 +104,7 @@ def srs_of(job: Job, one: Sized) -> Srs:
         one.settings.run_args.logrows,
         job.backend,
         allow_test=job.options.allow_test_srs,
-        notify=_LOG.warning,
+        notify=_warn_once,
     )
 
 
