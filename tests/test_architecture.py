@@ -13,7 +13,7 @@ PACKAGES = ("zkprep", "slicer")
 # Lowest first; a module imports its own layer and those below.
 LAYERS = (
     {"zkprep", "zkprep.errors"},
-    {"zkprep.felts", "zkprep.circuit", "zkprep.claim"},
+    {"zkprep.felts", "zkprep.files", "zkprep.circuit", "zkprep.claim"},
     {"zkprep.model", "zkprep.inputs", "zkprep.options", "zkprep.wellformed", "zkprep.statement"},
     {"zkprep.passes", "zkprep.cost", "zkprep.backends", "zkprep.evidence"},
     {
@@ -35,7 +35,7 @@ LAYERS = (
         "zkprep.baselines",
     },
     {"zkprep.rebuild", "zkprep.audit"},
-    {"zkprep.pipeline"},
+    {"zkprep.pipeline", "zkprep.check"},
     {"zkprep.api"},
     {"zkprep.cli"},
 )

@@ -9,7 +9,8 @@ from zkprep import audit, chain, passes, pipeline, sizing
 from zkprep.backends.base import Backend, Usage
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.errors import InputError
-from zkprep.model import file_digest, input_specs, load, output_specs, save, write_atomically
+from zkprep.files import file_digest, write_atomically
+from zkprep.model import input_specs, load, output_specs, save
 from zkprep.options import Options
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.prepare import prepare

@@ -46,10 +46,7 @@ def verify(
         )
     if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
         raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
-    if not public.is_dir():
-        raise InputError(f"'{public}' is not a folder", hint="give RUN/public")
-    whole_run = (public / "public/statement.json").is_file()
-    files = read_public(public / "public" if whole_run else public)
+    files = read_public(_public_folder(public))
     bundle, test_srs = _sorted_out(files)
     expected = expect if expect is not None else _rebuilt(files, model, backend)
     return chain.verify(
@@ -59,6 +56,24 @@ def verify(
         chain.Policy(expected=expected, ceremony=srs.CEREMONY[1], allow_test_srs=allow_test_srs),
         _Checker(backend),
     )
+
+
+def claim_of(public: Path) -> Statement:
+    """The statement of RUN/public (untrusted), well-formed but not verified.
+
+    Raises:
+        InputError: not a folder.
+        StatementError: no statement, or not well-formed.
+    """
+    return statement.load(read_public(_public_folder(public))["statement.json"])
+
+
+def _public_folder(given: Path) -> Path:
+    """RUN/public, also where RUN was given."""
+    if not given.is_dir():
+        raise InputError(f"'{given}' is not a folder", hint="give RUN/public")
+    inner = given / "public"
+    return inner if (inner / "statement.json").is_file() else given
 
 
 def _rebuilt(files: Mapping[str, bytes], model: Path | None, backend: Backend) -> Statement:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import prod
 
 from zkprep import __version__, statement
-from zkprep.model import TensorSpec, digest, file_digest, input_specs, output_specs, serialize
+from zkprep.files import digest, file_digest
+from zkprep.model import TensorSpec, input_specs, output_specs, serialize
 from zkprep.prepare import Prepared
 from zkprep.sized import Sized
 from zkprep.slices import Slicing

@@ -12,7 +12,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from zkprep.errors import InputError
-from zkprep.model import Feeds, TensorSpec, first_line, input_specs
+from zkprep.files import first_line
+from zkprep.model import Feeds, TensorSpec, input_specs
 
 
 def read_input(path: Path, model: ir.Model) -> Feeds:

@@ -4,8 +4,6 @@ ONNX Runtime's graph optimiser fuses Conv + BatchNormalization itself, and gets 
 as an oracle it is used with every optimisation off, on one thread.
 """
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from zkprep.errors import InputError
+from zkprep.files import first_line, write_atomically
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -79,38 +78,6 @@ def serialize(model: ir.Model) -> bytes:
 def save(model: ir.Model, path: Path) -> None:
     """Write the model to `path` atomically: the file is whole or not there."""
     write_atomically(path, serialize(model))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to a temporary name beside `path`, then rename.
-
-    Raises:
-        InputError: the folder cannot be written or the disk is full.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
-
-
-def digest(data: bytes) -> str:
-    """SHA-256 of `data`, lower-case hex."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of the file at `path`, lower-case hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def input_specs(model: ir.Model) -> tuple[TensorSpec, ...]:
@@ -177,12 +144,6 @@ def seeded_inputs(model: ir.Model, seed: int, *, default_dim: int = 2) -> Feeds:
         else:
             feeds[spec.name] = generator.standard_normal(shape).astype(spec.dtype)
     return feeds
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def _spec(value: ir.Value) -> TensorSpec:

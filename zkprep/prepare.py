@@ -7,7 +7,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from zkprep import passes
-from zkprep.model import file_digest, load
+from zkprep.files import file_digest
+from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.normalise import normalise
 

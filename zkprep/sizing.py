@@ -17,8 +17,9 @@ from zkprep import tune
 from zkprep.backends.base import Backend, Usage, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.errors import ZkprepError
+from zkprep.files import write_atomically
 from zkprep.job import Job
-from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize, write_atomically
+from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
 from zkprep.options import Baselines, Options, memory_limit
 from zkprep.prepare import Prepared
 from zkprep.sized import Sized, input_data

@@ -23,7 +23,7 @@ import platformdirs
 
 from zkprep.backends.base import Backend, replacing
 from zkprep.errors import BackendError, InputError
-from zkprep.model import file_digest
+from zkprep.files import file_digest
 from zkprep.srs_file import file_bytes, read_identity, small_file
 
 Origin = Literal["ceremony", "test"]

@@ -25,7 +25,7 @@ import msgspec
 
 from zkprep.backends.base import Usage
 from zkprep.errors import InputError, StatementError
-from zkprep.model import digest, file_digest, write_atomically
+from zkprep.files import digest, file_digest, write_atomically
 
 _MARKER = ".zkprep-run"
 _LARGEST_PUBLIC_FILE = 2**31

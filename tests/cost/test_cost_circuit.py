@@ -1,13 +1,18 @@
 """Layout formulas against keys and proofs of the real prover, to the byte."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
+import onnx
 import pytest
+from cost_networks import NETWORKS
 from cost_samples import make_settings
 from msgspec.structs import replace
 
-from zkprep.circuit import CircuitSpec, Settings
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost.circuit import (
     TABLE_RESERVED_ROWS,
     layout,
@@ -16,6 +21,7 @@ from zkprep.cost.circuit import (
     with_logrows,
 )
 from zkprep.cost.selectors import compressed_columns
+from zkprep.srs import Srs
 
 # k w A K | range checks as hi - lo | static lookups:range | dynamic shuffles:size | module
 MEASURED = """
@@ -154,6 +160,23 @@ def test_sharing_repeats_with_the_blocks(width: int, degree: int) -> None:
     steps = [later - sooner for sooner, later in pairwise(long)]
     assert steps[:60] == steps[60:120] == steps[180:240]
     assert sum(steps[:60]) < 60 * (3 * width + 6)
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("name", ["gemm-batch", "max-pool", "softmax-channels"])
+def test_real_keys_have_the_predicted_size(
+    name: str, tmp_path: Path, kept_srs: Callable[[int], Srs]
+) -> None:
+    model, written, circuit = (tmp_path / end for end in ("onnx", "settings", "circuit"))
+    vk, pk, backend = tmp_path / "vk", tmp_path / "pk", EzklBackend(seconds=120)
+    onnx.save(NETWORKS[name], model)
+    spec = CircuitSpec(logrows=10, decomp_base=1016, decomp_legs=3, lookup_range=(-400, 400))
+    backend.gen_settings(model, spec, written)
+    backend.compile(model, written, circuit)
+    backend.setup(circuit, kept_srs(10).path, vk, pk)
+    made = layout(read_settings(written.read_bytes()))
+    assert read_fixed_columns(vk.read_bytes()) == made.fixed
+    assert (vk.stat().st_size, pk.stat().st_size) == (made.vk_bytes, made.pk_bytes)
 
 
 def test_fixed_columns_are_read_from_a_verification_key() -> None:

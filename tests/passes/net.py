@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from zkprep.model import serialize
 from zkprep.passes.affine import FuseAffine
@@ -250,13 +250,12 @@ def check_second_run(model: ir.Model) -> None:
 
 
 def _exposing(model: ir.Model, names: Sequence[str]) -> ir.Model:
-    proto = ir.to_proto(model)
-    taken = {value.name for value in proto.graph.output}
-    proto.graph.output.extend(
-        helper.make_empty_tensor_value_info(name) for name in names if name not in taken
-    )
-    proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    for value in proto.graph.output:
-        if not value.type.HasField("tensor_type"):
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
-    return ir.from_proto(proto)
+    """`model` with the tensors `names` as outputs, too."""
+    exposed = model.clone()
+    values = {value.name: value for node in exposed.graph for value in node.outputs}
+    taken = {value.name for value in exposed.graph.outputs}
+    exposed.graph.outputs.extend(values[name] for name in names if name not in taken)
+    for value in exposed.graph.outputs:
+        value.shape = value.shape or ir.Shape([None])
+        value.type = value.type or ir.TensorType(ir.DataType.FLOAT)
+    return exposed

@@ -123,9 +123,10 @@ def test_matmul_add() -> None:
     assert result.sites[0].nodes == ("n_m", "n_a", "n_y")
 
 
+@pytest.mark.parametrize("opset", [9, 13, 17])
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
-def test_other_types(dtype: str) -> None:
-    net = Net(17, dtype)
+def test_other_types(dtype: str, opset: int) -> None:
+    net = Net(opset, dtype)
     net.input("x", 2, 3, 6, 5)
     net.batch_norm(net.conv("x", 3, 4, 3, 3), 4)
     result = check_fused(net.output("y").model(), ["Conv"])

@@ -511,7 +511,8 @@ def test_equal_bytes_over_hash_seeds(tmp_path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(serialize(net.output("y").model()))
     program = (
-        "import sys, onnx_ir as ir; from zkprep.model import digest, serialize; "
+        "import sys, onnx_ir as ir; from zkprep.files import digest; "
+        "from zkprep.model import serialize; "
         "from zkprep.passes.normalise import normalise; "
         "print(digest(serialize(normalise(ir.load(sys.argv[1])).model)))"
     )

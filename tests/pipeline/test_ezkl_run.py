@@ -125,6 +125,15 @@ def test_json_is_one_document(runs: Runs) -> None:
     assert list(document["outputs"]) == ["logits"]
 
 
+def test_the_statement_is_readable(runs: Runs) -> None:
+    done = zkprep("statement", runs.first / "public")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"statement {runs.digest}"
+    assert "image" in done.stdout
+    document = json.loads(zkprep("statement", runs.first, "--json").stdout)
+    assert len(document["slices"]) == 3
+
+
 def _workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 

@@ -31,7 +31,7 @@ from zkprep.backends.failures import failure, words
 from zkprep.backends.process import Answer, Outcome, Refusal, run_worker
 from zkprep.circuit import CircuitSpec, canonical_settings, read_settings, unsound
 from zkprep.errors import BackendError, OutOfMemory, ProofRejected, StatementError, TimedOut
-from zkprep.model import write_atomically
+from zkprep.files import write_atomically
 
 _LOG = logging.getLogger(__name__)
 _REJECTIONS = ("RuntimeError", "PanicException")

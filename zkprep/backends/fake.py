@@ -24,7 +24,7 @@ from zkprep.backends.base import Usage, Witness, read_witness, refuse_deadlock
 from zkprep.circuit import CircuitSpec, Settings, canonical_settings, read_settings, unsound
 from zkprep.errors import BackendError, ProofRejected, RangeExceeded, StatementError
 from zkprep.felts import decode, encode
-from zkprep.model import write_atomically
+from zkprep.files import write_atomically
 
 _MAC_KEY = b"zkprep fake prover"
 _VK_TAG, _PK_TAG = b"fake-vk:", b"fake-pk:"

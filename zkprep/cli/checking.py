@@ -56,6 +56,29 @@ def verify(
 
 @app.command()
 @answers
+def statement(
+    public: Annotated[Path, typer.Argument(help="RUN/public", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Say what a run claims, and the digest that names it; verifies nothing."""
+    from zkprep import audit
+    from zkprep.statement import summary
+
+    claim = audit.claim_of(public)
+    if json:
+        show_json(claim)
+        return
+    said = summary(claim)
+    for name in ("model", "zkprep", "prover"):
+        typer.echo(f"{name:9} {getattr(said, name)}")
+    for name in ("inputs", "slices", "outputs"):
+        for line in getattr(said, name):
+            typer.echo(f"{name[:-1]:9} {line}")
+    typer.echo(f"statement {said.digest}")
+
+
+@app.command()
+@answers
 def report(
     run: Annotated[
         Path, typer.Argument(help="run directory, or a report.json", show_default=False)
@@ -64,7 +87,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write")] = None,
 ) -> None:
     """Show what the preparation changed."""
-    from zkprep.model import write_atomically
+    from zkprep.files import write_atomically
     from zkprep.report.types import read_report
 
     found = read_report(run)

@@ -112,7 +112,7 @@ def measure(
 ) -> None:
     """Count the circuits before and after, and predict their cost; makes no keys."""
     from zkprep import pipeline
-    from zkprep.model import write_atomically
+    from zkprep.files import write_atomically
     from zkprep.options import Options, parse_dims, parse_memory
     from zkprep.progress import progress
     from zkprep.report.types import dump

@@ -22,7 +22,8 @@ import onnx
 import onnx_ir as ir
 
 from zkprep.errors import PassError, ZkprepError
-from zkprep.model import first_line, serialize
+from zkprep.files import first_line
+from zkprep.model import serialize
 from zkprep.passes.oracle import Oracle
 
 

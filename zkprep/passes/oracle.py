@@ -19,9 +19,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from zkprep.errors import InputError
-from zkprep.model import Feeds, Runner, first_line, seeded_inputs
+from zkprep.files import first_line
+from zkprep.model import Feeds, Runner, seeded_inputs
 
 # Widest first: a model is held to the limit of the coarsest type in it.
 LIMITS: dict[ir.DataType, float] = {
@@ -197,13 +199,40 @@ def _reference_evaluator(model: ir.Model) -> Run:
             raise InputError(f"ONNX's evaluator cannot run it: {first_line(error)}") from None
 
     try:
-        evaluator = ReferenceEvaluator(ir.to_proto(model))
+        evaluator = ReferenceEvaluator(ir.to_proto(model), new_ops=_corrections(model))
     except Exception as error:  # noqa: BLE001 - as above
         raise InputError(f"ONNX's evaluator cannot load it: {first_line(error)}") from None
     return run
 
 
 _LOADERS: tuple[Callable[[ir.Model], Run], ...] = (_onnxruntime, _reference_evaluator)
+
+
+class BatchNormalization(OpRun):  # type: ignore[misc]
+    """Inference mode; up to onnx 1.23 the evaluator's own mixes in batch statistics before opset 14.
+
+    Source: `onnx/reference/ops/op_batch_normalization.py`, BatchNormalization_6 and _9.
+    """
+
+    op_domain = ""
+
+    def _run(self, x, scale, bias, mean, var, epsilon, **_):  # type: ignore[no-untyped-def]
+        shape = (-1,) + (1,) * (x.ndim - 2)
+        scale, bias, mean, var = (v.reshape(shape) for v in (scale, bias, mean, var))
+        return ((scale * (x - mean) / np.sqrt(var + epsilon) + bias).astype(x.dtype),)
+
+
+def _corrections(model: ir.Model) -> list[type[OpRun]]:
+    """Operators the evaluator gets wrong, as far as `model` means what is right here."""
+    opset = standard_opset(model)
+    norms = [node for node in _all_nodes(model) if node.op_type == "BatchNormalization"]
+    inference = all(
+        len(node.outputs) == 1
+        and node.attributes.get_int("spatial", 1)
+        and (opset >= 7 or node.attributes.get_int("is_test", 0))
+        for node in norms
+    )
+    return [BatchNormalization] if inference and opset < 14 else []
 
 
 def _crashes(model: ir.Model) -> bool:

@@ -1,5 +1,7 @@
 """Constant scales and shifts, BatchNormalization first of all, become part of linear operators."""
 
 from zkprep.passes.affine.fuse import FuseAffine
+from zkprep.passes.affine.merge import MergeLinear
+from zkprep.passes.affine.padding import MergePads
 
-__all__ = ["FuseAffine"]
+__all__ = ["FuseAffine", "MergeLinear", "MergePads"]

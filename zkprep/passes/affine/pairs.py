@@ -1,16 +1,17 @@
 """Two linear operators in a row as one: the algebra.
 
-    Gemm or MatMul twice    M = (alpha1 * op(B1)) @ op(B2), the second's alpha stays
-                            offset = beta2 * C2 + alpha2 * (beta1 * C1) @ op(B2)
-    Conv, then Conv 1x1     W[o, i, k] = sum over c of W2[o, c] * W1[c, i, k],  b = W2 @ b1 + b2
-                            strides multiply; pads and dilations are the first's; second: unpadded,
-                            one group; a grouped first is expanded
-    Conv 1x1, then Conv     W[o, i, k] = sum over c of W2[o, c, k] * W1[c, i]
-                            b = b2 + sum over c, k of W2 * b1; first: stride 1, unpadded; both: one
-                            group; a padded second: only without b1, which its padding would miss
+Gemm or MatMul twice    M = (alpha1 * op(B1)) @ op(B2), the second's alpha stays
+                        offset = beta2 * C2 + alpha2 * (beta1 * C1) @ op(B2)
+Conv, then Conv 1x1     W[o, i, k] = sum over c of W2[o, c] * W1[c, i, k],  b = W2 @ b1 + b2
+                        strides multiply; pads and dilations are the first's; second: unpadded,
+                        one group; a grouped first is expanded
+Conv 1x1, then Conv     W[o, i, k] = sum over c of W2[o, c, k] * W1[c, i]
+                        b = b2 + sum over c, k of W2 * b1; first: stride 1, unpadded; both: one
+                        group; a padded second: only without b1, which its padding would miss
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
@@ -44,20 +45,103 @@ def _products(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
         return Refusal("it multiplies with a stack of matrices")
     transposed = first.input_axis == 0
     if second.input_axis == 0 or (transposed and second.node.op_type != "Gemm"):
-        return Refusal("it is transposed between the two")
+        return Refusal("a transposition lies between them")
     left, right = first.alpha * _matrix(first), _matrix(second)
     values = (left @ right).T if _is_transposed(second) else left @ right
-    carried = np.broadcast_to(first.offset, (*first.offset.shape[:-1], first.outputs)) @ right
-    offset = second.offset + second.alpha * carried
+    width = (*first.offset.shape[:-1], first.outputs)
+    offset = second.offset + second.alpha * np.broadcast_to(first.offset, width) @ right
     edit = with_offset(second, {1: Folded(values, second.output_of)}, offset, opset)
     if edit.addend is not None:
-        return Refusal("the second has no bias to take that of the first")
-    attributes = {**edit.attributes, "transA": ir.AttrInt64("transA", 1)}
-    ...
+        return Refusal("there is no bias to take that of the first")
+    if not transposed:
+        return edit
+    return replace(edit, attributes={**edit.attributes, "transA": ir.AttrInt64("transA", 1)})
+
+
+def _convolutions(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
+    for linear in (first, second):
+        if "auto_pad" in linear.node.attributes:
+            return Refusal("auto_pad is not made explicit")
+    if _pointwise(second):
+        return _into_pointwise(first, second, opset)
+    if not _pointwise(first) or any(s != 1 for s in _ints(first, "strides", 1)):
+        return Refusal("neither of them is a 1x1 convolution that can take the other")
+    if _group(second) != 1:
+        return Refusal("the second works in groups")
+    if padded(second.node) and np.any(first.offset):
+        return Refusal("the padding of the second misses the bias of the first")
+    filters = first.values.reshape(first.outputs, first.inputs)
+    values = np.einsum("oc...,ci->oi...", second.values, filters)
+    taps = second.values.reshape(second.outputs, second.inputs, -1).sum(axis=2)
+    offset = second.offset + taps @ first.offset
+    return with_offset(second, {1: _filters(values)}, offset, opset)
+
+
+def _into_pointwise(first: Linear, second: Linear, opset: int) -> Edit:
+    """The second, 1x1, in the place of both, with the window of the first."""
+    filters = second.values.reshape(second.outputs, second.inputs)
+    values = np.einsum("oc,ci...->oi...", filters, _ungrouped(first))
+    offset = second.offset + filters @ first.offset
+    edit = with_offset(second, {1: _filters(values)}, offset, opset)
+    pairs = zip(_ints(first, "strides", 1), _ints(second, "strides", 1), strict=True)
+    window: dict[str, Sequence[int]] = {
+        "kernel_shape": first.values.shape[2:],
+        "strides": [one * other for one, other in pairs],
+        "dilations": _ints(first, "dilations", 1),
+        "pads": _ints(first, "pads", 0, times=2),
+    }
+    attributes = {name: ir.AttrInt64s(name, values) for name, values in window.items()}
+    return replace(edit, attributes=attributes)
+
+
+def _ungrouped(linear: Linear) -> Array:
+    """The filters of a grouped convolution as if it had one group: 0 for foreign channels."""
+    full = np.zeros((linear.outputs, linear.inputs, *linear.values.shape[2:]))
+    flat = linear.input_of.reshape(linear.input_of.shape[:2])
+    owner = np.broadcast_to(flat, linear.values.shape[:2])
+    full[np.arange(linear.outputs)[:, None], owner] = linear.values
+    return full
+
+
+def _dearer(first: Linear, second: Linear, edit: Edit) -> Refusal | None:
+    """Why one operator would cost more rows than the two, or that the sizes are not known."""
+    sizes = [linear.node.outputs[0].shape for linear in (first, second)]
+    between, after = (prod(s.numpy()) if s is not None and s.is_static() else None for s in sizes)
+    if between is None or after is None:
+        return Refusal("the sizes of their outputs are not known, so neither is what is cheaper")
+    now = between * _rows(first, first.values) + after * _rows(second, second.values)
+    then = after * _rows(second, edit.folded[1].values)
+    if then < now:
+        return None
+    return Refusal(f"merging would cost {then:g} rows instead of {now:g}")
+
+
+def _rows(linear: Linear, values: Array) -> float:
+    """Rows per output element of an operator like `linear` with weight `values`."""
+    return ceil(values.size / linear.outputs / 2) + _ROWS_PER_OUTPUT[linear.node.op_type]
+
+
+def _filters(values: Array) -> Folded:
+    spatial = (1,) * (values.ndim - 1)
+    return Folded(values, np.arange(values.shape[0]).reshape(-1, *spatial))
+
+
+def _pointwise(linear: Linear) -> bool:
+    """Whether a convolution mixes channels and nothing else."""
+    kernel = linear.values.shape[2:]
+    return prod(kernel) == 1 and not padded(linear.node) and _group(linear) == 1
+
+
+def _group(linear: Linear) -> int:
+    return linear.node.attributes.get_int("group", 1)
+
+
+def _ints(linear: Linear, name: str, default: int, times: int = 1) -> Sequence[int]:
+    return linear.node.attributes.get_ints(name, [default] * (times * (linear.values.ndim - 2)))
 
 
 def _matrix(linear: Linear) -> Array:
-    """The weight as [inputs, outputs]."""
+    """The weight of a product as [inputs, outputs]."""
     return linear.values.T if _is_transposed(linear) else linear.values
 
 

@@ -69,6 +69,15 @@ def remove(members: Sequence[AffineNode], constants: Constants) -> None:
             constants.drop_if_unread(value)
 
 
+def remove_before(first: ir.Node, second: ir.Node, graph: ir.Graph, constants: Constants) -> None:
+    """Remove `first`, whose only reader `second` reads its data from now on."""
+    data, *rest = first.inputs
+    second.replace_input_with(0, data)
+    graph.remove(first, safe=True)
+    for value in rest:
+        constants.drop_if_unread(value)
+
+
 def _change(chain: Chain, plan: Plan, graph: ir.Graph, constants: Constants) -> None:
     for edit in plan.edits:
         edits.apply(edit, graph, constants)

@@ -37,7 +37,7 @@ def rectifier(node: ir.Node, affine: Affine, _backward: bool) -> Affine | Refusa
 
 def pad(node: ir.Node, affine: Affine, _backward: bool) -> Affine | Refusal:
     """Across a Pad with zeros."""
-    if not _pads_zeros(node):
+    if not pads_zeros(node):
         return Refusal(f"{shown(node)} pads with other values than 0")
     if affine.shifts:
         return Refusal(
@@ -71,7 +71,8 @@ def _along_positions(node: ir.Node, affine: Affine) -> Refusal | None:
     return Refusal(f"it varies over positions, and {shown(node)} mixes them")
 
 
-def _pads_zeros(node: ir.Node) -> bool:
+def pads_zeros(node: ir.Node) -> bool:
+    """Whether a Pad fills with constant zeros."""
     if node.attributes.get_string("mode", "constant") != "constant":
         return False
     value = node.inputs[2] if len(node.inputs) > 2 else None

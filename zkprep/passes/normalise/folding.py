@@ -15,7 +15,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from zkprep.model import first_line
+from zkprep.files import first_line
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.normalise.shapes import infer_shapes
 

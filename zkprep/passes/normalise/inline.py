@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from zkprep.errors import InputError
-from zkprep.model import first_line
+from zkprep.files import first_line
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
 from zkprep.passes.opset import standard_opset

@@ -11,7 +11,8 @@ import onnx
 import onnx_ir as ir
 
 from zkprep.errors import InputError
-from zkprep.model import first_line, serialize
+from zkprep.files import first_line
+from zkprep.model import serialize
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
 

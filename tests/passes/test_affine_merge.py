@@ -1,0 +1,212 @@
+"""Linear operators in a row, and a Pad before a Conv, as one; dearer ones stay."""
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from net import Net, check_hygiene, check_interface, check_numbers, ops
+
+from zkprep.model import serialize
+from zkprep.passes.affine import MergeLinear, MergePads
+from zkprep.passes.base import Pass, PassResult, run_passes
+
+
+def merge(net: Net, one: Pass) -> PassResult:
+    model = net.output("y").model()
+    result = run_passes(model, [one])
+    check_interface(model, result.model)
+    check_hygiene(model, result)
+    check_numbers(model, result.model)
+    again = one(result.model)
+    assert serialize(again.model) == serialize(result.model)
+    return result
+
+
+def linear(net: Net) -> list[str]:
+    return ops(merge(net, MergeLinear()).model)
+
+
+def kept(net: Net, message: str, one: Pass | None = None) -> None:
+    model = net.output("y").model()
+    result = (one or MergeLinear())(model)
+    assert serialize(result.model) == serialize(model)
+    assert [site.reason for site in result.sites] == [message]
+
+
+@pytest.mark.parametrize("bias", [None, (), (4,), (1, 4), (3, 1), (3, 4)])
+@pytest.mark.parametrize("trans_b", [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("trans_a", [0, 1])
+def test_gemm_gemm(bias: tuple[int, ...] | None, trans_b: tuple[int, int], trans_a: int) -> None:
+    net = Net()
+    net.input("x", *((5, 3) if trans_a else (3, 5)))
+    extra = [] if bias is None else [net.normal("b", *bias)]
+    first = {"transA": trans_a, "transB": trans_b[0], "alpha": 0.5, "beta": -2.0}
+    second = {"transB": trans_b[1], "alpha": 3.0, "beta": 0.25}
+    net.node(
+        "Gemm", "x", net.normal("w", *((4, 5) if trans_b[0] else (5, 4))), *extra, out="g", **first
+    )
+    net.normal("v", *((6, 4) if trans_b[1] else (4, 6)))
+    net.node("Gemm", "g", "v", net.normal("c", 6), out="y", **second)
+    result = merge(net, MergeLinear())
+    assert ops(result.model) == ["Gemm"]
+    assert result.sites[0].nodes == ("n_g", "n_y")
+    assert result.model.graph[0].metadata_props["zkprep.fused"] == '["n_g"]'
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_matmul_matmul(rank: int) -> None:
+    net = Net()
+    net.input("x", *(2, 3, 5)[3 - rank :])
+    net.node(
+        "MatMul",
+        net.node("MatMul", "x", net.normal("w", 5, 4), out="m"),
+        net.normal("v", 4, 6),
+        out="y",
+    )
+    assert linear(net) == ["MatMul"]
+
+
+def test_gemm_then_matmul_gets_a_bias() -> None:
+    net = Net()
+    net.input("x", 3, 5)
+    net.node("Gemm", "x", net.normal("w", 5, 4), net.normal("b", 4), out="g")
+    net.node("MatMul", "g", net.normal("v", 4, 6), out="y")
+    assert linear(net) == ["Gemm"]
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_conv_then_pointwise(group: int, bias: bool) -> None:
+    net = Net()
+    net.input("x", 1, 4, 9, 8)
+    net.conv(
+        "x", 4, 6, 3, 2, bias=bias, group=group, pads=[1, 0, 2, 1], strides=[2, 1], dilations=[1, 2]
+    )
+    net.conv("c", 6, 5, 1, 1, out="y", bias=bias, strides=[1, 2])
+    assert linear(net) == ["Conv"]
+
+
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_pointwise_then_conv(pads: list[int]) -> None:
+    net = Net()
+    net.input("x", 1, 4, 7, 8)
+    net.conv("x", 4, 6, 1, 1, bias=not any(pads))
+    net.conv("c", 6, 5, 3, 3, out="y", pads=pads, strides=[2, 1])
+    assert linear(net) == ["Conv"]
+
+
+def test_three_in_a_row() -> None:
+    net = Net()
+    net.input("x", 3, 5)
+    net.node("Gemm", "x", net.normal("w", 5, 4), out="g")
+    net.node("Gemm", "g", net.normal("v", 4, 6), out="h")
+    net.node("Gemm", "h", net.normal("u", 6, 2), net.normal("b", 2), out="y")
+    assert linear(net) == ["Gemm"]
+
+
+def test_a_bottleneck_stays() -> None:
+    net = Net()
+    net.input("x", 1, 200)
+    net.node("Gemm", "x", net.normal("w", 200, 2), out="g")
+    net.node("Gemm", "g", net.normal("v", 2, 200), out="y")
+    kept(net, "kept 'n_g' apart from 'n_y': merging would cost 24700 rows instead of 5147")
+
+
+def test_padding_misses_a_bias() -> None:
+    net = Net()
+    net.input("x", 1, 4, 7, 8)
+    net.conv(net.conv("x", 4, 6, 1, 1), 6, 5, 3, 3, out="y", pads=[1, 1, 1, 1])
+    kept(net, "kept 'n_c' apart from 'n_y': the padding of the second misses the bias of the first")
+
+
+def test_two_wide_convolutions_stay() -> None:
+    net = Net()
+    net.input("x", 1, 4, 9, 9)
+    net.conv(net.conv("x", 4, 6, 3, 3), 6, 5, 3, 3, out="y")
+    kept(
+        net,
+        "kept 'n_c' apart from 'n_y': neither of them is a 1x1 convolution that can take the other",
+    )
+
+
+def test_what_another_node_reads_stays() -> None:
+    net = Net()
+    net.input("x", 3, 5)
+    net.node("Gemm", "x", net.normal("w", 5, 4), out="g")
+    net.node("Gemm", "g", net.normal("v", 4, 6), out="y")
+    net.node("Relu", "g", out="r")
+    kept(net.output("r"), "kept 'n_g' apart from 'n_y': 'g' is also read by 'n_r'")
+
+
+def test_unknown_sizes_stay() -> None:
+    net = Net()
+    net.input("x", "N", 5)
+    net.node("Gemm", "x", net.normal("w", 5, 4), out="g")
+    net.node("Gemm", "g", net.normal("v", 4, 6), out="y")
+    kept(
+        net,
+        "kept 'n_g' apart from 'n_y': the sizes of their outputs are not known, so neither is what "
+        "is cheaper",
+    )
+
+
+def test_transposition_between_products_stays() -> None:
+    net = Net()
+    net.input("x", 3, 3)
+    net.node("Gemm", "x", net.normal("w", 3, 3), out="g")
+    net.node("Gemm", "g", net.normal("v", 3, 3), out="y", transA=1)
+    kept(net, "kept 'n_g' apart from 'n_y': a transposition lies between them")
+
+
+@pytest.mark.parametrize("opset", [10, 13, 18])
+def test_pad_into_conv(opset: int) -> None:
+    net = Net(opset)
+    net.input("x", 1, 3, 6, 6)
+    amounts = [0, 0, 1, 2, 0, 0, 0, 1]
+    if opset == 10:
+        net.node("Pad", "x", out="p", pads=amounts)
+    elif opset == 13:
+        net.node("Pad", "x", net.constant("amounts", np.array(amounts)), out="p")
+    else:
+        axes = net.constant("axes", np.array([-1, 2]))
+        net.node("Pad", "x", net.constant("amounts", np.array([2, 1, 1, 0])), "", axes, out="p")
+    net.conv("p", 3, 4, 3, 3, out="y", pads=[1, 1, 1, 1])
+    result = merge(net, MergePads())
+    (conv,) = result.model.graph
+    assert tuple(conv.attributes["pads"].as_ints()) == (2, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "extra", "attrs", "reason"),
+    [
+        ([0, 1, 1, 1, 0, 0, 1, 1], [], {}, "it does more than pad the spatial axes"),
+        ([0, 0, -1, 1, 0, 0, 1, 1], [], {}, "it does more than pad the spatial axes"),
+        ([0, 0, 1, 1, 0, 0, 1, 1], ["one"], {}, "it pads with other values than 0"),
+        ([0, 0, 1, 1, 0, 0, 1, 1], [], {"mode": "edge"}, "it pads with other values than 0"),
+    ],
+)
+def test_pads_that_stay(amounts: list[int], extra: list[str], attrs: dict, reason: str) -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.constant("one", 1.0)
+    net.node("Pad", "x", net.constant("amounts", np.array(amounts)), *extra, out="p", **attrs)
+    net.conv("p", 3 + amounts[1], 4, 3, 3, out="y")
+    kept(net, f"kept 'n_p' apart from 'n_y': {reason}", MergePads())
+
+
+def test_pad_before_a_conv_with_auto_pad_stays() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    amounts = net.constant("amounts", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    net.conv(net.node("Pad", "x", amounts, out="p"), 3, 4, 3, 3, out="y", auto_pad="SAME_UPPER")
+    kept(net, "kept 'n_p' apart from 'n_y': auto_pad is not made explicit", MergePads())
+
+
+def test_a_pad_that_is_the_weight_is_no_candidate() -> None:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.input("w", 4, 3, 2, 2)
+    amounts = net.constant("amounts", np.array([0, 0, 0, 0, 0, 0, 1, 1]))
+    net.node("Conv", "x", net.node("Pad", "w", amounts, out="p"), out="y")
+    model = net.output("y").model()
+    assert MergePads()(model).sites == ()
+    assert isinstance(model, ir.Model)
