@@ -38,13 +38,14 @@ def _lines(stream: TextIO) -> Notify:
 
 @contextmanager
 def _live(stream: TextIO) -> Iterator[Notify]:
+    """A line per slice: its stage, and how long that has taken; finished long stages scroll by."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (
-        SpinnerColumn(finished_text="[green]+"),
+        TextColumn("{task.fields[mark]}"),
         TextColumn("{task.fields[slice]:14}"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description:14}"),
         TimeElapsedColumn(),
     )
     tasks: dict[str, TaskID] = {}
@@ -52,13 +53,15 @@ def _live(stream: TextIO) -> Iterator[Notify]:
 
         def notify(label: str, stage: str, usage: Usage | None) -> None:
             if label not in tasks:
-                tasks[label] = bars.add_task(stage, total=None, slice=label)
+                tasks[label] = bars.add_task(stage, total=None, slice=label, mark=" ")
+            task = tasks[label]
             if usage is None:
-                bars.update(tasks[label], description=stage)
+                bars.reset(task, description=stage, mark="[cyan]>", slice=label)
                 return
-            bars.update(tasks[label], description=f"{stage} done")
-            if stage == "verify":
-                bars.update(tasks[label], description="proved", total=1, completed=1)
+            bars.stop_task(task)
+            proved = stage == "verify"
+            description = "proved" if proved else f"{stage} done"
+            bars.update(task, description=description, mark="[green]+" if proved else " ")
             if usage.seconds >= QUICK_SECONDS:
                 bars.console.print(_done(label, stage, usage), highlight=False)
 
