@@ -11,7 +11,7 @@ OUT    ?= runs/digits
 ARGS   ?= $(if $(filter $(DIGITS)/model.onnx,$(MODEL)),--blocks 3)
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long check format clean
+.PHONY: help prove test test-long check operators format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: $(VENV)/dev.stamp ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+operators: $(VENV)/dev.stamp ## run every case of the operator matrix, record it, write docs/operators.md
+	$(BIN)/python tests/operators/document.py --record
 
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix .

@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from zkprep.api import compare, fuse_file, fuse_model, measure, prove, slice_model, verify
+    from zkprep.api import (
+        check_model,
+        compare,
+        fuse_file,
+        fuse_model,
+        measure,
+        prove,
+        slice_model,
+        verify,
+    )
     from zkprep.options import Options
 
 __all__ = [
     "Options",
     "__version__",
+    "check_model",
     "compare",
     "fuse_file",
     "fuse_model",

@@ -1,5 +1,6 @@
 """The verbs of the command line as Python functions; `import zkprep` offers them all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import onnx_ir as ir
 from zkprep import audit, chain, passes, pipeline, sizing
 from zkprep.backends.base import Backend, Usage
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.check import CheckReport, check
 from zkprep.errors import InputError
 from zkprep.files import file_digest, write_atomically
 from zkprep.model import input_specs, load, output_specs, save
@@ -20,18 +22,19 @@ from zkprep.slices import Slicing
 from zkprep.store import Notify
 
 DEFAULTS = Options()
+CHECK_SECONDS = 20.0
 
 
 def fuse_model(model: ir.Model) -> PassResult:
     """A smaller model of the same function, and every place that was looked at.
 
     The interface, the opset and the names of surviving tensors are those of `model`, which is
-    left untouched.
+    left untouched; nodes without a name get one.
 
     Raises:
         PassError: a pass broke its contract; nothing is returned.
     """
-    return run_passes(model, passes.default_passes())
+    return run_passes(model, passes.fusion_passes())
 
 
 def fuse_file(src: Path, dst: Path) -> tuple[Site, ...]:
@@ -78,6 +81,16 @@ def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> C
     if out is not None:
         _write_slices(slicing, summary, out)
     return summary
+
+
+def check_model(
+    path: Path,
+    dims: Mapping[str, int] | None = None,
+    *,
+    backend: Backend | None = None,
+) -> CheckReport:
+    """See `zkprep.check.check`; EZKL by default, with a time limit per question."""
+    return check(path, dims or {}, backend or EzklBackend(seconds=CHECK_SECONDS))
 
 
 def measure(

@@ -2,15 +2,16 @@
 
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 
 import psutil
 
 from zkprep import __version__
 from zkprep.cost.circuit import layout
+from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.work import predict
 from zkprep.job import Job
 from zkprep.report.types import (
+    ChoiceReport,
     Counts,
     Fidelity,
     Machine,
@@ -32,7 +33,7 @@ def slice_report(
     """One slice: counts and predictions from its settings, beside what was measured."""
     settings = sized.settings
     shape = layout(settings)
-    work = predict(shape)
+    work = predict(shape, constants(settings.version))
     arguments = settings.run_args
     return SliceReport(
         name=sized.piece.name,
@@ -58,6 +59,16 @@ def slice_report(
         ),
         measured=measured,
         fidelity=fidelity,
+        choices=[
+            ChoiceReport(
+                setting=one.setting,
+                default=one.default,
+                chosen=one.chosen,
+                prove_cpu_seconds=one.cpu_seconds,
+                pk_bytes=one.pk_bytes,
+            )
+            for one in sized.savings
+        ],
     )
 
 
@@ -88,17 +99,8 @@ def assemble(job: Job, variants: dict[str, Variant], verdict: Verdict | None) ->
 def this_machine() -> Machine:
     """The machine's facts that times depend on."""
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         cores=psutil.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
     )
-
-
-def _cpu_name() -> str:
-    facts = Path("/proc/cpuinfo")
-    if facts.is_file():
-        for line in facts.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -10,6 +10,7 @@ from zkprep import prover, srs
 from zkprep.assemble import slice_report, variant_report
 from zkprep.backends.base import Witness
 from zkprep.cost.circuit import layout
+from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
 from zkprep.fidelity import compare, errors
@@ -93,7 +94,9 @@ def _baseline(job: Job, sized: Sequence[Sized], note: str, prove_too: bool) -> V
 
 def _obstacle(job: Job, sized: Sequence[Sized]) -> str:
     """Why these circuits are not worth starting, or "" when they fit."""
-    need = max(predict(layout(one.settings)).peak_bytes for one in sized)
+    need = max(
+        predict(layout(one.settings), constants(one.settings.version)).peak_bytes for one in sized
+    )
     if need > (room := memory_limit(job.options)):
         return f"does not fit: needs {need / 1e9:.1f} GB of memory, {room / 1e9:.1f} GB are there"
     logrows = max(one.settings.run_args.logrows for one in sized)

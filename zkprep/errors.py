@@ -71,7 +71,14 @@ class Disagreement(ZkprepError):
 
 
 class Imprecise(ZkprepError):
-    """A slice's circuit is its model's function, but quantised too coarsely for the tolerance."""
+    """A circuit is its model's function, but quantised too coarsely for the tolerance.
+
+    `bits` more bits after the binary point are needed at least.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", bits: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.bits = bits
 
 
 class VerificationError(ZkprepError):

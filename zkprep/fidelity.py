@@ -8,10 +8,12 @@ which they do not: the slice is witnessed again with FINER_BITS more to tell one
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from math import log2
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as changed
 from numpy.typing import NDArray
 
 from zkprep.backends.base import Backend, Witness, read_witness
@@ -22,6 +24,7 @@ from zkprep.report.types import Fidelity
 from zkprep.sized import Sized, input_data, inputs_of, outputs_of
 
 FINER_BITS = 4
+FINER_LEGS = 5
 LOWERED = 4.0
 """Quantisation error that FINER_BITS more bits do not divide by this is none."""
 
@@ -36,6 +39,31 @@ def require_faithful(backend: Backend, one: Sized, made: Witness, tolerance: flo
     error = compare(one, made)
     if error.relative_error > tolerance:
         raise _blame(backend, one, inputs_of(one, made), error, tolerance)
+
+
+def require_chain_faithful(
+    outputs: Mapping[str, NDArray[Any]],
+    expected: Mapping[str, NDArray[Any]],
+    tolerance: float,
+    *,
+    argmax: bool,
+) -> None:
+    """Let a chain's outputs pass only within `tolerance` of their range and, if so asked, argmax.
+
+    Raises:
+        Imprecise: they are further from the original model's, or their largest element is another.
+    """
+    error = errors(outputs, expected)
+    if error.relative_error > tolerance:
+        raise Imprecise(
+            f"the chain is too coarse: error {error.max_error:.3g}, "
+            f"{_percent(error.relative_error)} of the output's range; "
+            f"the tolerance is {_percent(tolerance)}",
+            hint="a larger --scale or --tolerance",
+            bits=_bits(error, tolerance),
+        )
+    if argmax and not error.argmax_agrees:
+        raise Imprecise("the chain is too coarse: its largest output is another than the model's")
 
 
 def compare(one: Sized, made: Witness) -> Fidelity:
@@ -68,6 +96,7 @@ def _blame(
             f"{one.shown} is too coarse: {found}; the tolerance is {_percent(tolerance)}, "
             f"{FINER_BITS} bits more give {_percent(finer.relative_error)}",
             hint=f"--scale {one.spec.param_scale + FINER_BITS}, or a larger --tolerance",
+            bits=_bits(error, tolerance),
         )
     return Disagreement(
         f"{one.shown} computes something else than its model: {found}; more bits do not lower it",
@@ -77,12 +106,15 @@ def _blame(
 
 def _with_finer_bits(backend: Backend, one: Sized, feeds: Feeds) -> Fidelity | None:
     """The slice's error with more bits, in digits enough for any value; None if EZKL fails."""
-    spec = CircuitSpec(
+    plain = CircuitSpec()
+    spec = changed(
+        one.spec,
         input_scale=one.spec.input_scale + FINER_BITS,
         param_scale=one.spec.param_scale + FINER_BITS,
-        decomp_legs=4,
-        checks_boundary=False,
-        integer_constants=one.spec.integer_constants,
+        decomp_base=plain.decomp_base,
+        decomp_legs=FINER_LEGS,
+        logrows=plain.logrows,
+        lookup_range=plain.lookup_range,
     )
     with tempfile.TemporaryDirectory(prefix="zkprep-finer-") as folder:
         settings, circuit, data, made = (
@@ -97,6 +129,11 @@ def _with_finer_bits(backend: Backend, one: Sized, feeds: Feeds) -> Fidelity | N
             return None
         finer = replace(one, spec=spec, settings=read_settings(settings.read_bytes()))
         return compare(finer, read_witness(made))
+
+
+def _bits(error: Fidelity, tolerance: float) -> int:
+    """More bits that are needed at least: a bit halves the error, or less."""
+    return max(1, int(log2(error.relative_error / tolerance)))
 
 
 def _percent(share: float) -> str:

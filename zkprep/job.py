@@ -4,9 +4,24 @@ from dataclasses import dataclass
 
 from zkprep.backends.base import Backend
 from zkprep.model import Feeds
-from zkprep.options import Options
+from zkprep.options import SCALES, Options
 from zkprep.prepare import Prepared
 from zkprep.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """At which scale, and how boldly, circuits are chosen.
+
+    Attributes:
+        scale: bits after the binary point, of the model's inputs and of all constants.
+        margin: how many times as large as in the samples values may be.
+        multiplier: largest scale, as a multiple of a slice's own, that its rebases may wait for.
+    """
+
+    scale: int = SCALES[0]
+    margin: int = 4
+    multiplier: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +34,9 @@ class Job:
         prepared: the model before and after preparation.
         feeds: the user's input, by name.
         samples: more inputs, within the ranges of the user's, to tune for and to compare on.
+        given: more inputs that the user gave (`--samples`), on which the tolerance has to be kept.
         options: what the user asked for.
-        scale: bits after the binary point, of the model's inputs and of all constants.
+        fit: at which scale, and how boldly, circuits are chosen.
     """
 
     run: Run
@@ -29,4 +45,10 @@ class Job:
     feeds: Feeds
     samples: tuple[Feeds, ...]
     options: Options
-    scale: int
+    given: tuple[Feeds, ...] = ()
+    fit: Fit = Fit()
+
+    @property
+    def scale(self) -> int:
+        """Bits after the binary point, of the model's inputs and of all constants."""
+        return self.fit.scale

@@ -4,9 +4,7 @@ ONNX Runtime's graph optimiser fuses Conv + BatchNormalization itself, and gets 
 as an oracle it is used with every optimisation off, on one thread.
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkprep.errors import InputError
 from zkprep.files import first_line, write_atomically
+from zkprep.limits import refuse_impossible
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -50,28 +49,37 @@ class TensorSpec:
 
 
 def load(path: Path) -> ir.Model:
-    """The ONNX model at `path`; weights in external files stay there, memory-mapped.
+    """The ONNX model at `path`, with the weights of external files brought into memory.
 
     Raises:
-        InputError: missing, not ONNX, invalid, or its weights are not beside it.
+        InputError: missing, not ONNX, invalid, impossible, or its weights are not beside it.
     """
     if not path.is_file():
         raise InputError(f"model '{path}' is not a file", hint="give the path of an .onnx file")
     try:
         onnx.checker.check_model(str(path))
         model = ir.load(path)
+        too_large = _weight_bytes(model) > _LARGEST_PROTO
+        if not too_large:
+            ir.external_data.load_to_model(model)
     except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
         reason = first_line(error)
         if isinstance(error, DecodeError) or "parse proto" in reason:
             reason = "it is no protobuf: not an ONNX file, cut short or damaged"
         raise InputError(f"model '{path}' is not a valid model: {reason}") from None
+    if too_large:
+        raise InputError(
+            f"model '{path}' has {_weight_bytes(model) / 1e9:.1f} GB of weights; "
+            "up to 2 GB are supported"
+        )
     if not list(model.graph):
         raise InputError(f"model '{path}' has no nodes: there is nothing to prove")
+    refuse_impossible(model)
     return model
 
 
 def serialize(model: ir.Model) -> bytes:
-    """The model as ONNX bytes, weights inside; the same model gives the same bytes."""
+    """The model as ONNX bytes; the same model gives the same bytes."""
     return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
 
 
@@ -105,8 +113,8 @@ class Runner:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            with _loadable(model) as source:
-                self._session = ort.InferenceSession(source, options, ["CPUExecutionProvider"])
+            source = str(model) if isinstance(model, Path) else serialize(model)
+            self._session = ort.InferenceSession(source, options, ["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime makes its classes at run time
             raise InputError(f"ONNX Runtime cannot load the model: {first_line(error)}") from None
 
@@ -153,17 +161,8 @@ def _spec(value: ir.Value) -> TensorSpec:
     return TensorSpec(value.name, value.dtype.numpy(), shape)
 
 
-@contextmanager
-def _loadable(model: ir.Model | Path) -> Iterator[bytes | str]:
-    """What ONNX Runtime can open: bytes, or a path when the weights exceed protobuf's 2 GB."""
-    if isinstance(model, Path):
-        yield str(model)
-        return
-    weights = (value.const_value for value in model.graph.initializers.values())
-    if sum(weight.nbytes for weight in weights if weight is not None) < _LARGEST_PROTO:
-        yield serialize(model)
-        return
-    with tempfile.TemporaryDirectory(prefix="zkprep-") as folder:
-        path = Path(folder) / "model.onnx"
-        ir.save(model, path, external_data="model.data")
-        yield str(path)
+def _weight_bytes(model: ir.Model) -> int:
+    weights = (
+        value.const_value for graph in model.graphs() for value in graph.initializers.values()
+    )
+    return sum(weight.nbytes for weight in weights if weight is not None)

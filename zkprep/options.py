@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 
 from zkprep.errors import InputError
 
 MEMORY_SHARE = 0.8
-SCALES = (10, 12, 14, 16)
+SCALES = (8, 10, 12, 14, 16)
 """Scales that are tried in turn where none is asked for."""
 
 
@@ -33,6 +34,8 @@ class Options:
         memory: most bytes that proving a slice may take; None: 80 % of what is available.
         max_logrows: a slice's rows fit into 2**max_logrows.
         blocks: number of slices.
+        max_proof_bytes: most bytes of all raw proofs together.
+        samples: more inputs to tune for and to keep the tolerance on (`zkprep.inputs`).
         baselines: what to do with the variants `plain` and `ezkl`: prove them too, only count
             them, or leave them out.
         allow_test_srs: generate a test-only SRS where the ceremony's cannot be had.
@@ -44,6 +47,8 @@ class Options:
     memory: int | None = None
     max_logrows: int | None = None
     blocks: int | None = None
+    max_proof_bytes: int | None = None
+    samples: Path | None = None
     baselines: Baselines = Baselines.COUNT
     allow_test_srs: bool = True
 
@@ -57,6 +62,7 @@ class Options:
             ("--scale", self.scale, 1, 30),
             ("--max-logrows", self.max_logrows, 6, 26),
             ("--blocks", self.blocks, 1, 10_000),
+            ("--max-proof-bytes", self.max_proof_bytes, 1, 10**12),
         ):
             if value is not None and not low <= value <= high:
                 raise InputError(f"{name} is {value}; it must be from {low} to {high}")

@@ -1,20 +1,23 @@
 """The whole story: prepare, cut, size, witness, prove, publish, verify, report."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from zkprep import audit, baselines, prover, srs
 from zkprep.assemble import assemble
-from zkprep.backends.base import Backend, Witness
+from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness
 from zkprep.compose import Keyed, compose
-from zkprep.errors import Imprecise, VerificationError
-from zkprep.inputs import inputs_like, read_input
-from zkprep.job import Job
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, VerificationError
+from zkprep.inputs import inputs_like, read_input, read_samples
+from zkprep.job import Fit, Job
 from zkprep.model import Feeds, save, seeded_inputs
 from zkprep.options import SCALES, Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.report.types import Report, Verdict, dump
-from zkprep.sized import Sized
+from zkprep.sized import Sized, input_data
 from zkprep.sizing import cut_and_size
 from zkprep.slices import Slicing
 from zkprep.statement import digest
@@ -23,6 +26,8 @@ from zkprep.store import Notify, Run, open_run
 
 SEED = 0
 SAMPLE_SEEDS = (1, 2)
+CARES = ((4, 16), (4, 1), (1024, 1))
+"""Margin over the samples' values and largest rebase multiplier, boldest first: see Fit."""
 
 
 def prove(
@@ -92,22 +97,52 @@ def fit(
 
     Raises:
         Imprecise: no scale keeps the tolerance.
+        RangeExceeded: no circuit holds the values.
         Disagreement: a circuit computes something else than its model.
     """
     samples = tuple(inputs_like(feeds, seed) for seed in SAMPLE_SEEDS)
-    scales = SCALES if options.scale is None else (options.scale,)
-    for scale in scales:
-        job = Job(run, backend, prepared, feeds, samples, options, scale)
-        slicing, sized = cut_and_size(job)
+    given = read_samples(options.samples, prepared.normalised) if options.samples else ()
+    job = Job(run, backend, prepared, feeds, samples, options, given)
+    files = run.files("prepared", "chain")
+    asked = [input_data(list(one), one, {}) for one in (feeds, *given)]
+    asked += [prepared.digest.encode(), backend.version.encode(), repr(options).encode()]
+
+    def search() -> Usage:
+        run.write(files.fit, msgspec.json.encode(_search(job)))
+        return NOTHING_USED
+
+    run.stage("fit", files.folder, asked, [files.fit], search)
+    job = replace(job, fit=msgspec.json.decode(files.fit.read_bytes(), type=Fit))
+    slicing, sized = cut_and_size(job)
+    return job, slicing, sized, prover.witness(job, sized["prepared"], options.tolerance)
+
+
+def _search(job: Job) -> Fit:
+    """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
+
+    The argmax has to agree as long as more bits may bring it about.
+    """
+    scale, tolerance = job.options.scale, job.options.tolerance
+    scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
+    while True:
+        job = replace(job, fit=Fit(scales[0], *cares[0]))
         try:
-            witnesses = prover.witness(job, sized["prepared"], options.tolerance)
-            prover.sample(job, sized["prepared"], options.tolerance)
-        except Imprecise:
-            if scale == scales[-1]:
+            _, sized = cut_and_size(job)
+            witnesses = prover.witness(job, sized["prepared"], tolerance)
+            prover.sample(job, sized["prepared"], tolerance)
+            finer = len(scales) > 1
+            prover.require_faithful_chain(job, sized["prepared"], witnesses, argmax=finer)
+        except Imprecise as error:
+            if len(scales) == 1:
                 raise
-            continue
-        return job, slicing, sized, witnesses
-    raise AssertionError("SCALES is empty")
+            least = scales[0] + error.bits
+            scales = [one for one in scales if one >= least] or scales[-1:]
+        except (RangeExceeded, Disagreement):
+            if len(cares) == 1:
+                raise
+            cares = cares[1:]
+        else:
+            return job.fit
 
 
 def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:

@@ -11,6 +11,7 @@ from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.normalise import normalise
+from zkprep.support import refuse_unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def prepare(path: Path, dims: Mapping[str, int]) -> Prepared:
     normalised = normalise(original, dims).model
     chosen = passes.default_passes()
     result = run_passes(normalised, chosen)
+    refuse_unsupported(result.model)
     return Prepared(
         path=path,
         digest=file_digest(path),

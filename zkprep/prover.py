@@ -16,11 +16,11 @@ import onnx_ir as ir
 
 from zkprep.backends.base import Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
-from zkprep.fidelity import require_faithful
+from zkprep.fidelity import require_chain_faithful, require_faithful
 from zkprep.job import Job
-from zkprep.model import input_specs, output_specs, serialize
+from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
 from zkprep.report.types import Measured
-from zkprep.sized import Sized, input_data
+from zkprep.sized import Sized, input_data, outputs_of
 from zkprep.slices import Slice
 from zkprep.srs import Srs, obtain
 from zkprep.store import SliceFiles
@@ -80,6 +80,29 @@ def witness(job: Job, sized: Sequence[Sized], tolerance: float) -> list[Witness]
         require_faithful(job.backend, one, made, tolerance)
         witnesses.append(made)
     return witnesses
+
+
+def require_faithful_chain(
+    job: Job, sized: Sequence[Sized], witnesses: Sequence[Witness], *, argmax: bool
+) -> None:
+    """Compare the chain with the original model on the user's input and on those in `job.given`.
+
+    Args:
+        job: the run.
+        sized: the slices.
+        witnesses: of the user's input.
+        argmax: whether the largest element of each output has to be the model's.
+
+    Raises:
+        Imprecise: the chain or a slice is too coarse.
+        Disagreement: a slice's circuit computes something else than its model.
+    """
+    run, tolerance = Runner(job.prepared.original), job.options.tolerance
+    outputs = _outputs(sized, witnesses)
+    require_chain_faithful(outputs, run(job.feeds), tolerance, argmax=argmax)
+    for feeds in job.given:
+        outputs = _outputs(sized, _witness_apart(job, sized, feeds))
+        require_chain_faithful(outputs, run(feeds), tolerance, argmax=argmax)
 
 
 def sample(job: Job, sized: Sequence[Sized], tolerance: float) -> None:
@@ -147,6 +170,30 @@ def prove(job: Job, one: Sized) -> Measured:
 def proof_bytes(path: Path) -> int:
     """Size of the raw proof in a proof file of the prover's own making."""
     return len(json.loads(path.read_bytes())["proof"])
+
+
+def _outputs(sized: Sequence[Sized], witnesses: Sequence[Witness]) -> Feeds:
+    """Every tensor that a slice of the chain puts out."""
+    pairs = zip(sized, witnesses, strict=True)
+    return {name: array for one, made in pairs for name, array in outputs_of(one, made).items()}
+
+
+def _witness_apart(job: Job, sized: Sequence[Sized], feeds: Feeds) -> list[Witness]:
+    """The chain's witnesses of another input, compared slice by slice and not kept."""
+    felts: dict[str, list[str]] = {}
+    witnesses = []
+    with tempfile.TemporaryDirectory(prefix="zkprep-sample-") as folder:
+        data, path = Path(folder) / "input.json", Path(folder) / "witness.json"
+        for one in sized:
+            names = [spec.name for spec in input_specs(one.model)]
+            data.write_bytes(input_data(names, feeds, felts))
+            job.backend.witness(one.files.circuit, data, path)
+            made = read_witness(path)
+            felts.update(zip(names, made.inputs, strict=True))
+            felts.update(zip([s.name for s in output_specs(one.model)], made.outputs, strict=True))
+            require_faithful(job.backend, one, made, job.options.tolerance)
+            witnesses.append(made)
+    return witnesses
 
 
 def _witness_one(job: Job, one: Sized) -> Witness:

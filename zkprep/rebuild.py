@@ -14,6 +14,7 @@ from zkprep.backends.base import Backend
 from zkprep.circuit import Settings, read_settings
 from zkprep.compose import Keyed, compose
 from zkprep.cost.circuit import layout
+from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, InputError, StatementError
 from zkprep.model import serialize
@@ -80,7 +81,8 @@ def _keys(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Ke
 
 def _require_room(name: str, settings: Settings) -> None:
     """The claim chose the circuit's size: do not let it take the verifier's machine."""
-    need, room = predict(layout(settings)).peak_bytes, memory_limit(Options())
+    work = predict(layout(settings), constants(settings.version))
+    need, room = work.peak_bytes, memory_limit(Options())
     if need > room:
         raise InputError(
             f"slice {name}: making its key again needs {need / 1e9:.1f} GB of memory, "

@@ -15,6 +15,7 @@ from zkprep.felts import decode, dequantise
 from zkprep.model import Feeds, TensorSpec, input_specs, output_specs
 from zkprep.slices import Slice
 from zkprep.store import SliceFiles
+from zkprep.tune import Saving
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Sized:
         spec: what the settings were asked to be.
         settings: what EZKL made of it.
         samples: inputs on which the circuit is compared with the model, besides the user's.
+        savings: what the choices behind `spec` saved.
     """
 
     piece: Slice
@@ -38,6 +40,7 @@ class Sized:
     spec: CircuitSpec
     settings: Settings
     samples: tuple[Feeds, ...] = ()
+    savings: tuple[Saving, ...] = ()
 
     @property
     def shown(self) -> str:

@@ -56,6 +56,11 @@ class SliceFiles:
         return self.folder / "spec.json"
 
     @property
+    def fit(self) -> Path:
+        """At which scale, and how boldly, the chain's circuits were chosen."""
+        return self.folder / "fit.json"
+
+    @property
     def circuit(self) -> Path:
         """Compiled circuit."""
         return self.folder / "circuit.ezkl"

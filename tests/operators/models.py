@@ -64,6 +64,12 @@ def integers(*shape: int | str, draw: str = "integers") -> Input:
     return Input(shape, TensorProto.INT64, draw)
 
 
+def typed(kind: int, *shape: int | str) -> Input:
+    """An input of element type `kind`; integers are small and positive."""
+    integral = kind not in (TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+    return Input(shape, kind, "positive integers" if integral else "normal")
+
+
 def booleans(*shape: int | str) -> Input:
     return Input(shape, TensorProto.BOOL, "booleans")
 

@@ -74,6 +74,20 @@ def test_positive_scale_across_rectifiers(op: str, direction: str) -> None:
     check_fused(net.output("y").model(), expected)
 
 
+@pytest.mark.parametrize("op", ["Relu", "AveragePool", "MaxPool", "Pad"])
+def test_the_scale_goes_where_the_shift_cannot(op: str) -> None:
+    """BatchNormalization costs a rescale per element, what is left of it an addition."""
+    net = Net()
+    attrs = {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0]} if op.endswith("Pool") else {}
+    extra = [net.constant("pads", np.array([0, 0, 1, 0, 0, 0, 1, 2]))] if op == "Pad" else []
+    net.node(op, conv_then(net), *extra, out="p", **attrs)
+    positive_norm(net, "p", 4)
+    result = check_fused(net.output("y").model(), ["Conv", op, "Add"])
+    assert [node.name for node in result.model.graph] == ["n_c", "n_p", "n_y_shift"]
+    assert result.applied[0].nodes == ("n_c", "n_p", "n_y")
+    assert result.applied[0].created == ("n_y_shift",)
+
+
 def test_scale_across_pad() -> None:
     net = Net()
     pads = net.constant("pads", np.array([0, 0, 1, 0, 0, 0, 1, 2]))

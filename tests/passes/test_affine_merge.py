@@ -128,6 +128,17 @@ def test_two_wide_convolutions_stay() -> None:
     )
 
 
+@pytest.mark.parametrize("attrs", [{"pads": [1, 1, 1, 1]}, {"group": 2}])
+def test_a_pointwise_convolution_with_pads_or_groups_takes_nothing(attrs: dict) -> None:
+    net = Net()
+    net.input("x", 1, 4, 9, 9)
+    net.conv(net.conv("x", 4, 6, 3, 3), 6, 4, 1, 1, out="y", **attrs)
+    kept(
+        net,
+        "kept 'n_c' apart from 'n_y': neither of them is a 1x1 convolution that can take the other",
+    )
+
+
 def test_what_another_node_reads_stays() -> None:
     net = Net()
     net.input("x", 3, 5)

@@ -27,6 +27,10 @@ class Usage(msgspec.Struct, frozen=True):
     peak_bytes: int
 
 
+NOTHING_USED = Usage(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
+"""Of a stage that is no call of the prover's."""
+
+
 class Witness(msgspec.Struct, frozen=True):
     """The part of EZKL's witness.json that zkprep reads; felts are 64 hex digits.
 

@@ -34,6 +34,16 @@ MemoryOption = Annotated[
 LogrowsOption = Annotated[
     int | None, typer.Option("--max-logrows", help="a slice has at most 2**K rows")
 ]
+ProofBytesOption = Annotated[
+    int | None, typer.Option("--max-proof-bytes", help="most bytes of all proofs together")
+]
+SamplesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        help="more inputs to hold: a JSON list of EZKL inputs, or .npz or .npy with one more axis",
+    ),
+]
 BlocksOption = Annotated[int | None, typer.Option("--blocks", help="number of slices")]
 ScaleOption = Annotated[
     int | None,

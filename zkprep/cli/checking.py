@@ -1,14 +1,22 @@
-"""The verbs that look at what was made: verify, report, compare, srs."""
+"""The verbs that look and make nothing: check, verify, report, compare, srs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zkprep.cli.arguments import AllowTestSrs, Format, JsonOption, VerboseOption
+from zkprep.cli.arguments import (
+    AllowTestSrs,
+    DimOption,
+    Format,
+    JsonOption,
+    ModelArgument,
+    VerboseOption,
+)
 from zkprep.cli.console import (
     answers,
     backend,
+    print_text,
     rendered,
     rendered_comparison,
     show,
@@ -16,9 +24,32 @@ from zkprep.cli.console import (
     talk,
 )
 
+CHECK_WIDTH = 80
+
 app = typer.Typer()
 srs_app = typer.Typer(help="The structured reference strings that keys are made with.")
 app.add_typer(srs_app, name="srs")
+
+
+@app.command()
+@answers
+def check(
+    model: ModelArgument,
+    dim: DimOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what EZKL would reject or get wrong in a model, and what is done about it."""
+    from zkprep.api import check_model
+    from zkprep.cli.checked import render
+    from zkprep.options import parse_dims
+
+    found = check_model(model, parse_dims(dim or ()))
+    if json:
+        show_json(found)
+    else:
+        print_text(render(found), CHECK_WIDTH)
+    if not found.provable:
+        raise typer.Exit(2)
 
 
 @app.command()

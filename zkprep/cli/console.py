@@ -13,6 +13,8 @@ from zkprep.cli.arguments import Format
 from zkprep.errors import InputError, VerificationError, ZkprepError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from zkprep.backends.base import Backend
     from zkprep.passes.base import Site
     from zkprep.report.compare import Comparison
@@ -67,6 +69,18 @@ def show(found: "Report", format: Format) -> None:
         typer.echo(rendered(found, format).rstrip("\n"))
 
 
+def print_text(found: "RenderableType", width: int) -> None:
+    """Print what rich can show, coloured on a terminal, `width` columns wide elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(found)
+    else:
+        from zkprep.report.text import plain_text
+
+        typer.echo(plain_text(found, width), nl=False)
+
+
 def rendered(found: "Report", format: Format) -> str:
     """A report as text in that format."""
     from zkprep.report import html, markdown, text, types
@@ -99,6 +113,13 @@ def rendered_comparison(found: "Comparison", beyond: Sequence[str], format: Form
             return types.dump(found).decode()
         case Format.HTML:
             raise InputError("a comparison has no HTML; --format is text, md or json")
+
+
+def show_choices(found: "Report") -> None:
+    """Print every setting chosen for the prepared slices, and what each saves."""
+    from zkprep.report import choices, text
+
+    typer.echo(text.plain_text(choices.render(found), PLAIN_WIDTH).rstrip("\n"))
 
 
 def show_json(document: object) -> None:

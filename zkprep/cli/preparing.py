@@ -16,13 +16,15 @@ from zkprep.cli.arguments import (
     LogrowsOption,
     MemoryOption,
     ModelArgument,
+    ProofBytesOption,
     QuietOption,
+    SamplesOption,
     ScaleOption,
     TestSrs,
     ToleranceOption,
     VerboseOption,
 )
-from zkprep.cli.console import answers, backend, describe_site, show, show_json
+from zkprep.cli.console import answers, backend, describe_site, show, show_choices, show_json, talk
 from zkprep.errors import InputError
 from zkprep.options import Baselines
 
@@ -99,10 +101,15 @@ def measure(
     memory: MemoryOption = None,
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
+    max_proof_bytes: ProofBytesOption = None,
     scale: ScaleOption = None,
     tolerance: ToleranceOption = 0.01,
+    samples: SamplesOption = None,
     dim: DimOption = None,
     baselines: BaselinesOption = Baselines.COUNT,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="every setting chosen, and what it saves")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="report.json to write")
     ] = None,
@@ -126,6 +133,8 @@ def measure(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        max_proof_bytes=max_proof_bytes,
+        samples=samples,
         baselines=baselines,
     )
     with progress(sys.stderr, quiet=quiet or json) as notify:
@@ -133,6 +142,8 @@ def measure(
     if output is not None:
         write_atomically(output, dump(report))
     show(report, Format.JSON if json else Format.TEXT)
+    if explain and not json:
+        show_choices(report)
 
 
 @app.command()
@@ -146,8 +157,10 @@ def prove(
     memory: MemoryOption = None,
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
+    max_proof_bytes: ProofBytesOption = None,
     scale: ScaleOption = None,
     tolerance: ToleranceOption = 0.01,
+    samples: SamplesOption = None,
     dim: DimOption = None,
     baselines: BaselinesOption = Baselines.COUNT,
     allow_test_srs: TestSrs = True,
@@ -167,6 +180,8 @@ def prove(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        max_proof_bytes=max_proof_bytes,
+        samples=samples,
         baselines=baselines,
         allow_test_srs=allow_test_srs,
     )
@@ -175,3 +190,27 @@ def prove(
     show(report, Format.JSON if json else Format.TEXT)
     if report.verdict is None or not report.verdict.accepted:
         raise typer.Exit(1)
+
+
+@app.command("calibrate-machine")
+@answers
+def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Measure what proving costs here, in about a minute; predictions use it from then on."""
+    import msgspec
+
+    from zkprep.calibrate import calibrate
+
+    found = calibrate(backend(verbose), talk)
+    if json:
+        show_json(msgspec.to_builtins(found))
+        return
+    made = found.constants
+    typer.echo(f"{found.cpu}, {found.cores} cores, ezkl {found.prover}")
+    typer.echo(
+        f"CPU seconds: {made.slowness:.2f} of the reference machine's, "
+        f"within {100 * found.time_error:.0f} % on {found.probes} circuits"
+    )
+    typer.echo(
+        f"peak memory: {made.memory_start / 1e6:.0f} MB and {made.memory_per_key_byte:.2f} times "
+        f"the proving key, within {100 * found.memory_error:.0f} %"
+    )

@@ -8,7 +8,7 @@ Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; tract `core
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import prod
@@ -44,10 +44,17 @@ class Laid:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """All nodes of a model, and the cells of the whole circuit with its boundary."""
+    """A model laid out.
+
+    Attributes:
+        nodes: all of its nodes.
+        total: cells of the whole circuit with its boundary.
+        scales: bits after the binary point of every tensor of the circuit, by name.
+    """
 
     nodes: tuple[Laid, ...]
     total: int
+    scales: Mapping[str, int]
 
 
 def walk(model: ir.Model, spec: CircuitSpec) -> Walk:
@@ -90,7 +97,12 @@ class _Pass:
         if self.circuit.spec.output_visibility == "public":
             for value in self.model.graph.outputs:
                 self._show(_size(value))
-        return Walk(nodes, self.circuit.region.cells)
+        scales = {
+            value.name: wire.scale
+            for value, wire in self.wires.items()
+            if value.name and not wire.is_constant
+        }
+        return Walk(nodes, self.circuit.region.cells, scales)
 
     def _lay(self, node: ir.Node) -> Laid:
         inputs = tuple(None if value is None else self._read(value) for value in node.inputs)

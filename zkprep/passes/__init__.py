@@ -2,6 +2,25 @@
 
 from zkprep.passes.affine import FuseAffine, MergeLinear, MergePads
 from zkprep.passes.base import Pass
+from zkprep.passes.normalise.constants import LiftConstants
+from zkprep.passes.normalise.folding import FoldConstants
+from zkprep.passes.normalise.identity import RemoveIdentities
+from zkprep.passes.normalise.inline import InlineFunctions
+from zkprep.passes.normalise.naming import NameNodes
+from zkprep.passes.normalise.unread import RemoveUnread
+
+
+def fusion_passes() -> tuple[Pass, ...]:
+    """The passes that make any model smaller and leave its interface as it is, in order."""
+    return (
+        NameNodes(),
+        InlineFunctions(),
+        LiftConstants(),
+        FoldConstants(),
+        RemoveIdentities(),
+        *default_passes(),
+        RemoveUnread(),
+    )
 
 
 def default_passes() -> tuple[Pass, ...]:

@@ -24,6 +24,7 @@ from onnx.reference.op_run import OpRun
 from zkprep.errors import InputError
 from zkprep.files import first_line
 from zkprep.model import Feeds, Runner, seeded_inputs
+from zkprep.passes.opset import standard_opset
 
 # Widest first: a model is held to the limit of the coarsest type in it.
 LIMITS: dict[ir.DataType, float] = {
@@ -198,8 +199,9 @@ def _reference_evaluator(model: ir.Model) -> Run:
         except Exception as error:  # noqa: BLE001 - any operator may raise anything
             raise InputError(f"ONNX's evaluator cannot run it: {first_line(error)}") from None
 
+    corrections = _corrections(model)
     try:
-        evaluator = ReferenceEvaluator(ir.to_proto(model), new_ops=_corrections(model))
+        evaluator = ReferenceEvaluator(ir.to_proto(model), new_ops=corrections)
     except Exception as error:  # noqa: BLE001 - as above
         raise InputError(f"ONNX's evaluator cannot load it: {first_line(error)}") from None
     return run
@@ -208,8 +210,8 @@ def _reference_evaluator(model: ir.Model) -> Run:
 _LOADERS: tuple[Callable[[ir.Model], Run], ...] = (_onnxruntime, _reference_evaluator)
 
 
-class BatchNormalization(OpRun):  # type: ignore[misc]
-    """Inference mode; up to onnx 1.23 the evaluator's own mixes in batch statistics before opset 14.
+class BatchNormalization(OpRun):
+    """Inference mode: the evaluator's own, up to onnx 1.23, trains a little before opset 14.
 
     Source: `onnx/reference/ops/op_batch_normalization.py`, BatchNormalization_6 and _9.
     """

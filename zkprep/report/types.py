@@ -90,6 +90,24 @@ class Fidelity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     argmax_agrees: bool
 
 
+class ChoiceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A setting that was chosen for a slice, and what it saves by prediction; negative: costs.
+
+    Attributes:
+        setting: in words.
+        default: what EZKL would have it.
+        chosen: what it is.
+        prove_cpu_seconds: saved, on the machine of zkprep's own figures, after the choices before.
+        pk_bytes: saved.
+    """
+
+    setting: str
+    default: str
+    chosen: str
+    prove_cpu_seconds: float
+    pk_bytes: int
+
+
 class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One slice of one variant, or a variant's total (`name` is then "total").
 
@@ -102,6 +120,7 @@ class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     predicted: Prediction
     measured: Measured | None = None
     fidelity: Fidelity | None = None
+    choices: list[ChoiceReport] = []
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

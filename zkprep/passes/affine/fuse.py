@@ -1,19 +1,21 @@
 """Fold constant scales and shifts into the linear operators around them, exactly or not at all.
 
 Chains of affine nodes are composed, then placed as one: backward into the operators that make their
-input; when no chain goes backward any more, forward into the operator that reads their output; what
-goes nowhere is made as short as it can be. Nodes are visited in topological order until nothing
-moves; every step removes affine nodes or lowers the rows, so it ends.
+input; when no chain goes backward any more, forward into the operator that reads their output; then
+the scale alone, where only the shift has to stay; what goes nowhere is made as short as it can be.
+Nodes are visited in topological order until nothing moves; every step removes affine nodes or
+lowers the rows, so it ends.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import onnx_ir as ir
 
 from zkprep.passes.affine.chains import Chain, collect, kinds, shown_all
-from zkprep.passes.affine.compact import compact
+from zkprep.passes.affine.compact import Arithmetic, arithmetic, compact, replace_by
 from zkprep.passes.affine.constants import Constants
 from zkprep.passes.affine.cost import dearer
 from zkprep.passes.affine.normal_form import Refusal
@@ -26,7 +28,7 @@ from zkprep.passes.affine.plan import (
     plan_forward,
 )
 from zkprep.passes.affine.recognise import recognise
-from zkprep.passes.affine.rewiring import absorb_backward, absorb_forward
+from zkprep.passes.affine.rewiring import absorb_backward, absorb_forward, absorb_scale
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
 from zkprep.passes.opset import standard_opset
@@ -57,6 +59,7 @@ def _to_fixed_point(graph: ir.Graph, scope: Scope) -> list[Site]:
     while new := (
         _sweep(graph, scope, _backward, absorb_backward)
         or _sweep(graph, scope, _forward, absorb_forward)
+        or _sweep(graph, scope, _scale_alone, _absorb_scale)
         or _compacted(graph, scope)
     ):
         applied += new
@@ -73,7 +76,7 @@ def _sweep(graph: ir.Graph, scope: Scope, planner: _Planner, absorb: _Absorber) 
         linears = [edit.node for edit in plan.edits]
         members = {*linears, *plan.crossed, *chain.nodes}
         names = tuple(str(node.name) for node in graph if node in members)
-        rule = f"{kinds(chain.nodes)} into {kinds(linears)}"
+        rule = f"{kinds(chain.nodes)} into {kinds(linears or plan.crossed)}"
         created = absorb(chain, plan, graph, scope.constants)
         sites.append(Site(rule, names, created=tuple(created)))
     return sites
@@ -114,6 +117,29 @@ def _backward(chain: Chain, scope: Scope) -> Plan | Refusal:
 def _forward(chain: Chain, scope: Scope) -> Plan | Refusal:
     plan = plan_forward(chain.output, chain.affine, scope)
     return plan if isinstance(plan, Refusal) else dearer(chain, plan) or plan
+
+
+def _scale_alone(chain: Chain, scope: Scope) -> Plan | Refusal:
+    """Where the scale can go when the shift cannot, for instance across a Relu."""
+    affine = chain.affine
+    if not (affine.scales and affine.shifts) or not _shift_alone(chain):
+        return Refusal("there is nothing to part")
+    scale = replace(affine, shift=np.zeros_like(affine.shift))
+    return plan_backward(chain.data, chain.nodes[0], scale, scope)
+
+
+def _absorb_scale(chain: Chain, plan: Plan, graph: ir.Graph, constants: Constants) -> list[str]:
+    shift = _shift_alone(chain)
+    assert shift is not None
+    created = absorb_scale(chain, plan, graph, constants)
+    name = constants.fresh(f"{chain.nodes[-1].name}_shift")
+    replace_by(chain, shift, [name], graph, constants)
+    return [*created, name]
+
+
+def _shift_alone(chain: Chain) -> Arithmetic | None:
+    ones = np.ones_like(chain.affine.scale)
+    return arithmetic(replace(chain.affine, scale=ones), chain.data)
 
 
 def _left(graph: ir.Graph, scope: Scope) -> list[Site]:

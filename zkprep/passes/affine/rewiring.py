@@ -2,7 +2,8 @@
 
 Absorbed backward, the last tensor before the affine nodes takes over the name of their output,
 whose values it now has; the tensors before it change their values and get fresh names. Absorbed
-forward, the tensors after them change, up to the operator that absorbed, whose output stays.
+forward, the tensors after them change, up to the operator that absorbed, whose output stays. Where
+only the scale is absorbed, an Add is left of the chain.
 """
 
 import json
@@ -38,6 +39,13 @@ def absorb_forward(chain: Chain, plan: Plan, graph: ir.Graph, constants: Constan
     chain.output.replace_all_uses_with(chain.data)
     remove(chain.members, constants)
     return _finish(plan, [node.outputs[0] for node in plan.crossed], graph, constants)
+
+
+def absorb_scale(chain: Chain, plan: Plan, graph: ir.Graph, constants: Constants) -> list[str]:
+    """Do `plan` for the scale of a chain whose shift stays; the chain is left to be replaced."""
+    _change(chain, plan, graph, constants)
+    changed = [*(edit.node for edit in plan.edits), *plan.crossed]
+    return _finish(plan, [node.outputs[0] for node in changed], graph, constants)
 
 
 def take_over(value: ir.Value, old: ir.Value) -> None:

@@ -2,7 +2,8 @@
 
 Passes, in order: names first, because every other pass speaks of nodes by name; then the interface
 is narrowed to what a circuit can have; functions and constants dissolve; what only copies or is
-unread goes; shapes are inferred last, and windows made explicit from them.
+unread goes; shapes are inferred, and windows made explicit from them; last, what EZKL would reject
+or get wrong is rewritten (`zkprep.passes.repair`).
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from zkprep.passes.normalise.naming import NameNodes
 from zkprep.passes.normalise.shapes import InferShapes
 from zkprep.passes.normalise.unread import RemoveUnread
 from zkprep.passes.normalise.windows import ExplicitWindows
+from zkprep.passes.repair import definitions, repairs
 
 __all__ = ["normalise", "normalise_passes"]
 
@@ -49,11 +51,15 @@ def normalise_passes(dims: Mapping[str, int], *, freeze_weights: bool) -> tuple[
         FreezeWeights(overridable=freeze_weights),
         FixDimensions(dict(dims)),
         InlineFunctions(),
+        *definitions(),
         LiftConstants(),
         FoldConstants(),
         RemoveIdentities(),
         RemoveUnread(),
         InferShapes(),
         ExplicitWindows(),
+        *repairs(),
+        RemoveIdentities(),
+        RemoveUnread(),
         NameNodes(),
     )

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from zkprep.files import first_line
 from zkprep.passes.base import PassResult, Site
-from zkprep.passes.normalise.shapes import infer_shapes
+from zkprep.passes.inference import infer_shapes
 
 # Random operators give another value each time; a Constant that is left is an output.
 _NEVER = frozenset(

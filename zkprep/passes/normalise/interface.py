@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from zkprep.errors import InputError
 from zkprep.passes.base import PassResult, Site
-from zkprep.passes.normalise.shapes import infer_shapes
+from zkprep.passes.inference import infer_shapes
 
 # The first IR version in which an initializer need not be an input.
 _IR_WITH_CONSTANTS = 4

@@ -1,19 +1,14 @@
-"""Static shapes and types on every tensor, by ONNX's own shape inference.
-
-Recorded shapes of inner tensors are dropped first: one that went stale in an exporter contradicts
-the truth, and makes tract fail. Names stay.
-"""
+"""Static shapes and types on every tensor, or a refusal that names the tensor without one."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import onnx
 import onnx_ir as ir
 
 from zkprep.errors import InputError
-from zkprep.files import first_line
 from zkprep.model import serialize
 from zkprep.passes.base import PassResult, Site
+from zkprep.passes.inference import infer_shapes
 from zkprep.passes.names import shown
 
 
@@ -38,40 +33,6 @@ class InferShapes:
                     _require_static(node, output)
         changed = serialize(inferred) != serialize(model)
         return PassResult(inferred, (Site("shapes inferred", ()),) if changed else ())
-
-
-def infer_shapes(model: ir.Model) -> None:
-    """Write inferred shapes and types on the values of `model`, in place.
-
-    Raises:
-        InputError: the operators contradict each other or the declared interface.
-    """
-    proto = ir.to_proto(model)
-    _drop_inner_shapes(proto.graph)
-    try:
-        found = onnx.shape_inference.infer_shapes(
-            proto, check_type=True, strict_mode=True, data_prop=True
-        )
-    except Exception as error:  # noqa: BLE001 - onnx documents no closed set of errors
-        raise InputError(
-            f"the shapes of the model do not fit its operators: {first_line(error)}",
-            hint="check the input shapes, and the dimensions given with --dim",
-        ) from None
-    for graph, other in zip(model.graphs(), ir.from_proto(found).graphs(), strict=True):
-        values = {output.name: output for node in other for output in node.outputs}
-        for node in graph:
-            for output in node.outputs:
-                inferred = values[output.name]
-                output.shape = inferred.shape or output.shape
-                output.type = inferred.type or output.type
-
-
-def _drop_inner_shapes(graph: onnx.GraphProto) -> None:
-    del graph.value_info[:]
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                _drop_inner_shapes(inner)
 
 
 def _require_static(node: ir.Node, output: ir.Value) -> None:

@@ -18,7 +18,9 @@ import onnx_ir as ir
 
 from zkprep.passes.base import PassResult
 from zkprep.passes.repair.draft import Array, Draft, operand, repair
-from zkprep.passes.repair.windows import Window, windows
+from zkprep.passes.repair.windows import Window, why_not, windows
+
+_DILATIONS_SINCE = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,20 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     if node.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         return "its auto_pad could not be made explicit"
     axes = windows(node)
+    reason = why_not(axes)
+    if reason:
+        return reason
     counts_padding = bool(node.attributes.get_int("count_include_pad", 0))
     shares = [_share(window, padding=counts_padding) for window in axes]
     holes = any(w.dilation > 1 for w in axes)
     whole = all(np.all(share == 1) for share in shares)
     if whole and not holes and not any(w.overhang for w in axes):
         return None
-    if not all(np.all(np.isfinite(share)) for share in shares):
-        return "one of its windows reads padding alone"
     result = _padded(draft, data, axes)
     for w in axes if holes else ():
         result = draft.gather(result, w.axis, (w.places + w.before).ravel())
     kernels = [w.kernel for w in axes]
+    dilations = {"dilations": [1] * len(axes)} if draft.opset >= _DILATIONS_SINCE else {}
     result = draft.op(
         "AveragePool",
         result,
@@ -58,6 +62,7 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
         strides=kernels if holes else [w.stride for w in axes],
         pads=[0] * (2 * len(axes)),
         count_include_pad=1,
+        **dilations,
     )
     if whole:
         return result
@@ -70,8 +75,7 @@ def _share(window: Window, *, padding: bool) -> Array:
     places = window.places
     counted = (places >= -window.before) & (places < window.size + window.after)
     counted = counted if padding else window.inside
-    with np.errstate(divide="ignore"):
-        return np.asarray(window.kernel / counted.sum(axis=1))
+    return np.asarray(window.kernel / counted.sum(axis=1))
 
 
 def _padded(draft: Draft, data: ir.Value, axes: tuple[Window, ...]) -> ir.Value:

@@ -7,7 +7,7 @@ Source: ONNX operators Conv and ConvTranspose, attribute dilations.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -48,5 +48,6 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
 def _stuffed(weight: Array, dilations: tuple[int, ...]) -> Array:
     spread = [(k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilations, strict=True)]
     kernel = np.zeros((*weight.shape[:2], *spread), weight.dtype)
-    kernel[(..., *(slice(None, None, d) for d in dilations))] = weight
+    taps: tuple[Any, ...] = (..., *(slice(None, None, d) for d in dilations))
+    kernel[taps] = weight
     return kernel

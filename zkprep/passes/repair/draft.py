@@ -18,8 +18,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from zkprep.passes.base import PassResult, Site
+from zkprep.passes.inference import infer_shapes
 from zkprep.passes.names import Names
-from zkprep.passes.normalise.shapes import infer_shapes
 from zkprep.passes.opset import standard_opset
 
 OLDEST_OPSET = 13
@@ -39,8 +39,12 @@ class Draft:
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
         """The one output of a new operator; attributes are Python values or `ir.Attr`."""
-        self.nodes.append(ir.node(op_type, inputs, attributes, num_outputs=1))
-        return self.nodes[-1].outputs[0]
+        return self.append(ir.node(op_type, inputs, attributes, num_outputs=1)).outputs[0]
+
+    def append(self, node: ir.Node) -> ir.Node:
+        """A new operator as it is; it gets its names when the draft is accepted."""
+        self.nodes.append(node)
+        return node
 
     def constant(self, role: str, values: Any, dtype: ir.DataType | None = None) -> ir.Value:
         """A new constant, cast once to `dtype` (int64 when none is given)."""
@@ -58,20 +62,21 @@ class Draft:
     def accept(self, result: ir.Value, names: Names) -> tuple[str, ...]:
         """Put the draft in the node's place; the names of the nodes that are new."""
         node, old, graph = self.node, self.node.outputs[0], self.node.graph
-        assert isinstance(graph, ir.Graph) and result.producer() in self.nodes
+        last = result.producer()
+        assert isinstance(graph, ir.Graph) and last in self.nodes
         for role, value in self._constants:
             value.name = names.fresh(f"{old.name}_{role}")
             graph.register_initializer(value)
         for one in self.nodes:
             one.name = names.fresh(f"{node.name}_{one.op_type}")
-            one.outputs[0].name = names.fresh(f"{old.name}_{one.op_type}")
+            for output in one.outputs:
+                output.name = names.fresh(f"{old.name}_{one.op_type}")
         result.shape, result.type = old.shape, old.type
         result.doc_string = old.doc_string
         result.metadata_props.update(old.metadata_props)
         graph.insert_before(node, self.nodes)
         old.replace_all_uses_with(result, replace_graph_outputs=True)
         graph.remove(node, safe=True)
-        last = self.nodes[[one.outputs[0] for one in self.nodes].index(result)]
         last.name, result.name = node.name, old.name
         return tuple(str(one.name) for one in self.nodes if one is not last)
 

@@ -19,7 +19,7 @@ import onnx_ir as ir
 
 from zkprep.passes.base import PassResult
 from zkprep.passes.repair.draft import Array, Draft, operand, repair
-from zkprep.passes.repair.windows import Window, windows
+from zkprep.passes.repair.windows import Window, why_not, windows
 
 _NEVER_NEGATIVE = frozenset(("Abs", "Exp", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"))
 _KEEPS_SIGN = frozenset(("Concat", "Flatten", "MaxPool", "AveragePool", "Reshape", "Transpose"))
@@ -43,12 +43,13 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     if node.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         return "its auto_pad could not be made explicit"
     axes = windows(node)
+    reason = why_not(axes)
+    if reason:
+        return reason
     plain = all(w.dilation == 1 and w.overhang == 0 for w in axes)
     padded = any(w.before or w.after for w in axes)
     if plain and (not padded or _never_negative(data)):
         return None
-    if not all(w.inside.any(axis=1).all() for w in axes):
-        return "one of its windows reads padding alone"
     kernels = [w.kernel for w in axes]
     holes = any(w.dilation > 1 for w in axes)
     result = data

@@ -45,13 +45,15 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     resized = _resized_axes(node)
     if any(axis < len(sizes(data)) - 2 and not _nearest(node) for axis in resized):
         return "it interpolates along an axis before the last two"
+    if any(sizes(data)[axis] == sizes(node.outputs[0])[axis] for axis in resized):
+        return "a scale that changes no size means different things to different runtimes"
     matrices = {axis: _matrix(node, axis, draft.opset) for axis in resized}
     if scales is not None and scales.size and _nearest(node) and _repeats(matrices):
         return None
     result = data
     for axis, matrix in matrices.items():
         result = _along(draft, result, axis - len(sizes(data)), matrix, data.dtype)
-    return result
+    return draft.op("Identity", data) if result is data else result
 
 
 def _resized_axes(node: ir.Node) -> list[int]:
@@ -85,9 +87,7 @@ def _repeats(matrices: dict[int, Array]) -> bool:
     return True
 
 
-def _along(
-    draft: Draft, data: ir.Value, axis: int, matrix: Array, dtype: ir.DataType
-) -> ir.Value:
+def _along(draft: Draft, data: ir.Value, axis: int, matrix: Array, dtype: ir.DataType) -> ir.Value:
     """`matrix` times `data` along `axis`, which counts from the end."""
     places = matrix.argmax(axis=1)
     if np.array_equal(matrix, np.eye(matrix.shape[1])[places]):

@@ -16,7 +16,7 @@ from zkprep.passes.repair.draft import Draft, known, operand, repair, sizes
 
 @dataclass(frozen=True, slots=True)
 class GatherTiles:
-    """No Tile with constant repeats is left but those that repeat nothing."""
+    """No Tile with constant repeats is left."""
 
     name: ClassVar[str] = "gather-tiles"
 
@@ -35,4 +35,4 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     for axis, (size, times) in enumerate(zip(sizes(data), repeats.tolist(), strict=True)):
         if times != 1:
             result = draft.gather(result, axis, np.tile(np.arange(size), times))
-    return None if result is data else result
+    return draft.op("Identity", data) if result is data else result

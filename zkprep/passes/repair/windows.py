@@ -43,6 +43,15 @@ class Window:
         return max(0, int(self.places.max()) + 1 - self.size - self.after)
 
 
+def why_not(axes: tuple[Window, ...]) -> str:
+    """Why the windows are no such windows as a repair can write, or ""."""
+    if any(window.outputs < 1 for window in axes):
+        return "its output holds no elements"
+    if not all(window.inside.any(axis=1).all() for window in axes):
+        return "one of its windows reads padding alone"
+    return ""
+
+
 def windows(node: ir.Node) -> tuple[Window, ...]:
     """The windows of a pool whose attributes are explicit, one per spatial axis."""
     kernels = node.attributes["kernel_shape"].as_ints()

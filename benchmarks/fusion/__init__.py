@@ -1,0 +1,1 @@
+"""Who fuses what: models with a known best result, and the tools that are tried on them."""

@@ -1,0 +1,72 @@
+"""zkprep alone on the survey: the ideal node count, the same outputs, every trap left."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto
+
+from benchmarks.fusion.building import DIFFERENT, EQUAL, Size
+from benchmarks.fusion.judging import LIMITS, Outcome, judge
+from benchmarks.fusion.patterns import PATTERNS, Pattern, every_node
+from zkprep.api import fuse_file
+
+# What the engine does not reach yet; a name leaves the list when its pattern passes.
+NOT_YET = (
+    "MatMul, Transpose, BN, Transpose",
+    "nodes without names",
+    "Identity of parameters",
+    "Cast of parameters",
+    "expressions of parameters",
+    "Unsqueeze of parameters",
+    "external data",
+    "external data, two layers",
+    "local function",
+)
+
+SIZES = {"different": DIFFERENT, "equal": EQUAL}
+# zkprep reads the default epsilon as ONNX means it, so double precision is held to one fusion.
+STRICT = {**LIMITS, TensorProto.DOUBLE: 1e-11}
+FUSABLE = [pattern for pattern in PATTERNS if not pattern.is_trap]
+TRAPS = [pattern for pattern in PATTERNS if pattern.is_trap]
+
+
+def _label(pattern: Pattern) -> str:
+    return f"{pattern.family}: {pattern.name}"
+
+
+def _cases() -> list[object]:
+    late = pytest.mark.xfail(strict=True, reason="the engine does not reach it yet")
+    return [
+        pytest.param(pattern, marks=late if pattern.name in NOT_YET else (), id=_label(pattern))
+        for pattern in FUSABLE
+    ]
+
+
+def test_the_survey_is_whole() -> None:
+    assert (len(FUSABLE), len(TRAPS)) == (112, 29)
+    assert len({_label(pattern) for pattern in PATTERNS}) == len(PATTERNS)
+    assert set(NOT_YET) <= {pattern.name for pattern in FUSABLE}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("pattern", _cases())
+def test_fusable_pattern_is_fused(pattern: Pattern, size: Size, tmp_path: Path) -> None:
+    source, result = pattern.write(tmp_path, size), tmp_path / "out" / "fused.onnx"
+    fuse_file(source, result)
+    outcome, detail = judge(pattern, source, result, limits=STRICT)
+    assert outcome is Outcome.FULL, detail
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("pattern", TRAPS, ids=_label)
+def test_trap_is_left_with_a_reason(pattern: Pattern, size: Size, tmp_path: Path) -> None:
+    source, result = pattern.write(tmp_path, size), tmp_path / "out" / "fused.onnx"
+    sites = fuse_file(source, result)
+    outcome, detail = judge(pattern, source, result, limits=STRICT)
+    assert outcome is Outcome.FULL, detail
+    before, after = (
+        [node.op_type for node in every_node(onnx.load(path))] for path in (source, result)
+    )
+    assert after == before
+    assert any(site.reason.startswith("kept '") for site in sites)

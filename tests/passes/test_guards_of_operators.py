@@ -1,0 +1,248 @@
+"""Axes, padding, pools and number formats that keep a map out of an operator."""
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from guards import Guards, image
+from net import Net
+
+guard = Guards()
+
+
+@guard("it scales the rows of the product; the weight only reaches its columns", linear="'n_m'")
+def matmul_axis() -> Net:
+    net = Net()
+    net.input("x", 2, 4, 5)
+    net.batch_norm(net.node("MatMul", "x", net.normal("w", 5, 4), out="m"), 4)
+    return net
+
+
+@guard("after 'n_t' its channels are the rows of the product", linear="'n_m'")
+def transposed_square() -> Net:
+    net = Net()
+    net.input("x", 4, 4)
+    net.node("MatMul", "x", net.normal("w", 4, 4), out="m")
+    net.batch_norm(net.node("Transpose", "m", out="t"), 4)
+    return net
+
+
+@guard("'n_r' rearranges the channels", linear="'n_g'")
+def reshape_moves() -> Net:
+    net = Net()
+    net.input("x", 8, 4)
+    net.node("Gemm", "x", net.normal("w", 4, 4), out="g")
+    net.batch_norm(net.node("Reshape", "g", net.constant("t", np.array([2, 4, 4])), out="r"), 4)
+    return net
+
+
+@guard("'n_f' rearranges the channels")
+def flattened_channels_that_differ() -> Net:
+    net = Net()
+    net.node("Flatten", image(net), out="f")
+    net.node("Mul", "f", net.normal("k", 4 * 4 * 3), out="y")
+    return net
+
+
+@guard("with transA=1 its channels are rows, not the summed axis", kept="'n_u'", linear="'n_y'")
+def gemm_trans_a() -> Net:
+    net = Net()
+    net.input("x", 4, 4)
+    net.batch_norm("x", 4, out="u")
+    net.node("Gemm", "u", net.normal("w", 4, 4), out="y", transA=1)
+    return net
+
+
+@guard("Mul computes in int32", linear="'n_g'")
+def integer() -> Net:
+    net = Net()
+    net.input("x", 2, 3, dtype=int(ir.DataType.INT32))
+    net.node("Gemm", "x", net.constant("w", np.ones((3, 4), np.int32)), out="g")
+    net.node("Mul", "g", net.constant("k", np.array([1, 2, 3, 4], np.int32)), out="y")
+    return net
+
+
+@guard("'r' is int32, 'f' is float32")
+def quantised() -> Net:
+    net = Net()
+    net.input("x", 2, 3, 6, 5, dtype=int(ir.DataType.UINT8))
+    net.node("ConvInteger", "x", net.constant("w", np.ones((4, 3, 3, 3), np.int8)), out="c")
+    net.node("Reshape", "c", net.constant("t", np.array([2, 4, -1])), out="r")
+    net.node("Cast", "r", out="f", to=int(ir.DataType.FLOAT))
+    net.node("Mul", "f", net.normal("k", 4, 1), out="y")
+    return net
+
+
+@guard(
+    "the padding adds zeros after the shift, so the shift is smaller at the border",
+    kept="'n_u'",
+    linear="'n_y'",
+)
+def padded_shift() -> Net:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.node("Add", "x", net.normal("k", 3, 1, 1), out="u")
+    net.conv("u", 3, 4, 3, 3, out="y", pads=[1, 1, 1, 1])
+    return net
+
+
+@guard("a border correction needs explicit pads and known shapes", kept="'n_u'", linear="'n_y'")
+def padded_shift_by_auto_pad() -> Net:
+    net = Net()
+    net.input("x", 1, 3, 6, 6)
+    net.conv(net.batch_norm("x", 3, out="u"), 3, 4, 3, 3, out="y", auto_pad="SAME_UPPER")
+    return net
+
+
+@guard("a border correction needs a fixed height and width", kept="'n_u'", linear="'n_y'")
+def map_dynamic() -> Net:
+    net = Net()
+    net.input("x", 1, 3, "H", "W")
+    net.conv(net.batch_norm("x", 3, out="u"), 3, 4, 3, 3, out="y", pads=[1, 1, 1, 1])
+    return net
+
+
+@guard("the shift reaches each output a different number of times", kept="'n_u'", linear="'n_y'")
+def convt_shift() -> Net:
+    net = Net()
+    net.input("x", 1, 3, 4, 4)
+    net.node("Sub", "x", net.normal("k", 3, 1, 1), out="u")
+    net.conv_transpose("u", 3, 4, 3, 3, out="y", strides=[2, 2])
+    return net
+
+
+@guard("channel 0 has scale -0.5: the order of values turns round")
+def neg_max() -> Net:
+    net = Net()
+    net.node("MaxPool", image(net), out="p", kernel_shape=[2, 2])
+    net.node("Mul", "p", net.constant("k", np.array([-0.5, 1, 2, 3]).reshape(4, 1, 1)), out="y")
+    return net
+
+
+@guard("channel 2 has scale -2: the order of values turns round")
+def neg_relu() -> Net:
+    net = Net()
+    net.node("Relu", image(net), out="r")
+    net.node("Mul", "r", net.constant("k", np.array([1, 1, -2, 3.0]).reshape(4, 1, 1)), out="y")
+    return net
+
+
+@guard("a shift does not commute with Relu")
+def relu_shift() -> Net:
+    net = Net()
+    net.batch_norm(net.node("Relu", image(net), out="r"), 4)
+    return net
+
+
+@guard("the pool averages in padded zeros")
+def pool_pad() -> Net:
+    net = Net()
+    attrs = {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0], "count_include_pad": 1}
+    net.node("AveragePool", image(net), out="p", **attrs)
+    net.node("Add", "p", net.normal("k", 4, 1, 1), out="y")
+    return net
+
+
+@guard("the pool pads, and its padding is not shifted")
+def max_pool_pad() -> Net:
+    net = Net()
+    net.node("MaxPool", image(net), out="p", kernel_shape=[2, 2], pads=[1, 1, 0, 0])
+    net.node("Add", "p", net.normal("k", 4, 1, 1), out="y")
+    return net
+
+
+@guard("the positions of the maxima are used")
+def pool_indices() -> Net:
+    net = Net()
+    net.node("MaxPool", image(net), out=("p", "i"), kernel_shape=[2, 2])
+    net.node("Add", "p", net.normal("k", 4, 1, 1), out="y")
+    return net.output("i")
+
+
+@guard("the padding adds zeros after the shift, so the shift is smaller at the border")
+def pad_shift() -> Net:
+    net = Net()
+    net.node("Pad", image(net), net.constant("t", np.array([0, 0, 1, 1, 0, 0, 1, 1])), out="p")
+    net.node("Add", "p", net.normal("k", 4, 1, 1), out="y")
+    return net
+
+
+@guard("'n_p' pads with other values than 0")
+def pad_of_ones() -> Net:
+    net = Net()
+    net.node(
+        "Pad",
+        image(net),
+        net.constant("t", np.array([0, 0, 1, 1, 0, 0, 1, 1])),
+        net.constant("one", 1.0),
+        out="p",
+    )
+    net.node("Mul", "p", net.normal("k", 4, 1, 1), out="y")
+    return net
+
+
+@guard("'n_m' has no bias to take the shift", linear="'n_m'")
+def stacked_product_has_no_bias() -> Net:
+    net = Net()
+    net.input("x", 2, 3, 5)
+    net.node(
+        "Add", net.node("MatMul", "x", net.normal("w", 5, 4), out="m"), net.normal("k", 4), out="y"
+    )
+    return net
+
+
+@guard("merging would cost 128 rows instead of 98", kept="'n_u'", linear="'n_y'")
+def dearer() -> Net:
+    net = Net()
+    net.input("x", 1, 1, 2, 2)
+    net.batch_norm("x", 1, out="u")
+    net.conv_transpose("u", 1, 1, 8, 8, out="y", strides=[8, 8])
+    return net
+
+
+@guard("'z' is an input, which absorbs nothing", linear="'n_a'")
+def input_in_a_join() -> Net:
+    net = Net()
+    net.input("x", 1, 4, 6, 6)
+    net.input("z", 1, 4, 6, 6)
+    net.node("Add", net.conv("x", 4, 4, 1, 1, out="a"), "z", out="j")
+    net.node("Mul", "j", net.normal("k", 4, 1, 1), out="y")
+    return net
+
+
+@guard("folding would overflow float16 in channel 1")
+def overflow() -> Net:
+    net = Net(17, "float16")
+    net.node(
+        "Mul", image(net), net.constant("k", np.array([1, 6e4, 1, 1]).reshape(4, 1, 1)), out="y"
+    )
+    return net
+
+
+@guard("folding would lose channel 3 to rounding in float16")
+def underflow() -> Net:
+    net = Net(17, "float16")
+    net.node(
+        "Mul", image(net), net.constant("k", np.array([1, 1, 1, 2e-6]).reshape(4, 1, 1)), out="y"
+    )
+    return net
+
+
+@guard("'c' is float16, 'f' is float32")
+def type_mix() -> Net:
+    net = Net(17, "float16")
+    net.node("Cast", image(net), out="f", to=int(ir.DataType.FLOAT))
+    net.batch_norm("f", 4, dtype=ir.DataType.FLOAT)
+    return net
+
+
+@guard("no linear operator is next to it", linear="")
+def lone_batch_norm() -> Net:
+    net = Net()
+    net.input("x", 2, 4, 5)
+    net.batch_norm(net.node("Relu", "x", out="r"), 4)
+    return net
+
+
+@pytest.mark.parametrize("name", list(guard))
+def test_guard(name: str) -> None:
+    guard.check(name)

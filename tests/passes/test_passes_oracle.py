@@ -1,0 +1,62 @@
+"""The measure of sameness, its limits, and which evaluator runs what."""
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from net import Net
+
+from zkprep.model import run, seeded_inputs
+from zkprep.passes.oracle import Oracle, coarsest_limit, worst_error
+
+
+def model(dtype: str = "float32") -> ir.Model:
+    net = Net(dtype=dtype)
+    net.input("x", 2, 3, 5, 5)
+    net.node("Relu", net.conv("x", 3, 4, 3, 3), out="y")
+    return net.output("y").model()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "limit"),
+    [("float64", 1e-9), ("float32", 1e-4), ("float16", 2e-2), ("bfloat16", 1e-1)],
+)
+def test_limits_follow_the_coarsest_type(dtype: str, limit: float) -> None:
+    assert coarsest_limit(model(dtype)) == limit
+
+
+def test_a_norm_that_kills_onnx_runtime_is_run_elsewhere() -> None:
+    made = Net(14)
+    made.input("x", 2, 3, 5, 5)
+    made.batch_norm("x", 3, training_mode=1)
+    made.nodes[-1].output.extend(["", ""])
+    given = made.output("y").model()
+    assert Oracle(given).difference(given) == ""
+
+
+def test_worst_error() -> None:
+    reference = np.array([1.0, -4.0, np.nan, np.inf])
+    assert worst_error(reference, reference) == 0
+    assert worst_error(reference, np.array([1.0, -4.2, np.nan, np.inf])) == pytest.approx(0.05)
+    assert worst_error(reference, np.array([1.0, -4.0, np.nan, -np.inf])) == np.inf
+    assert worst_error(reference, np.array([1.0, np.nan, np.nan, np.inf])) == np.inf
+    assert worst_error(np.zeros(2), np.array([0.0, 1e-8])) == pytest.approx(1e-2)
+    assert worst_error(np.array([1, 2]), np.array([1, 3])) == np.inf
+
+
+@pytest.mark.parametrize("opset", [7, 9, 13, 14, 17])
+def test_the_evaluator_of_onnx_runs_norms_in_inference_mode(opset: int) -> None:
+    """Its own BatchNormalization mixes in batch statistics before opset 14."""
+    outputs = {}
+    for dtype in ("float32", "float64"):
+        net = Net(opset, dtype)
+        net.input("x", 2, 3, 4, 4)
+        net.batch_norm(net.conv("x", 3, 4, 2, 2), 4)
+        made = net.output("y").model()
+        feeds = seeded_inputs(made, 0)
+        if dtype == "float32":
+            outputs[dtype] = run(made, feeds)["y"]
+        else:
+            evaluate, _ = Oracle(made)._runs
+            outputs[dtype] = evaluate(made)(feeds)["y"]
+    assert outputs["float64"].dtype == np.float64
+    assert worst_error(outputs["float64"], outputs["float32"]) < 1e-5

@@ -1,0 +1,116 @@
+"""Measure what proving costs on this machine: a few small circuits, set up and proved once.
+
+The probes are ReLUs, and one MaxPool for the higher degree, over several sizes of key. Their SRS
+are for tests: what is proved is thrown away. Everything runs in workers of its own, as proofs do.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from zkprep import srs
+from zkprep.backends.base import Backend
+from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout, read_fixed_columns
+from zkprep.cost.machine import Calibration, Probe, fit, keep
+from zkprep.sized import input_data
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A probe: ReLU on `elements` values in 2**logrows rows, behind a MaxPool if so asked."""
+
+    elements: int
+    logrows: int
+    pooled: bool = False
+
+
+PROBES = (
+    Circuit(500, 11),
+    Circuit(1000, 11),
+    Circuit(400, 12),
+    Circuit(2000, 12),
+    Circuit(1000, 13),
+    Circuit(200, 11, pooled=True),
+)
+
+
+def calibrate(backend: Backend, tell: Tell) -> Calibration:
+    """Measure the probes, fit the machine's constants, and keep them.
+
+    Args:
+        backend: the prover.
+        tell: told of every probe.
+
+    Raises:
+        BackendError: the prover failed.
+        InputError: the cache folder cannot be written.
+    """
+    probes = []
+    with tempfile.TemporaryDirectory(prefix="zkprep-calibrate-") as scratch:
+        for number, circuit in enumerate(PROBES, 1):
+            folder = Path(scratch) / str(number)
+            folder.mkdir()
+            probes.append(_measured(circuit, backend, folder))
+            tell(f"probe {number} of {len(PROBES)}: {_line(probes[-1])}")
+    found = fit(probes, backend.version.split()[-1])
+    keep(found)
+    return found
+
+
+def _measured(circuit: Circuit, backend: Backend, folder: Path) -> Probe:
+    names = ("model.onnx", "settings", "circuit", "input", "witness", "vk", "pk", "proof")
+    model, settings, compiled, data, witness, vk, pk, proof = (folder / name for name in names)
+    onnx.save(_model(circuit), model)
+    values = np.random.default_rng(0).normal(size=circuit.elements).astype(np.float32)
+    data.write_bytes(input_data(["x"], {"x": values}, {}))
+    spec = CircuitSpec(
+        decomp_base=2**circuit.logrows - TABLE_RESERVED_ROWS,
+        logrows=circuit.logrows,
+        checks_boundary=False,
+    )
+    secret = srs.generate(circuit.logrows, backend)
+    backend.gen_settings(model, spec, settings)
+    backend.compile(model, settings, compiled)
+    backend.witness(compiled, data, witness)
+    setup = backend.setup(compiled, secret.path, vk, pk)
+    proved = backend.prove(witness, compiled, pk, secret.path, settings, proof)
+    fixed = read_fixed_columns(vk.read_bytes())
+    pk.unlink()
+    return Probe(
+        layout=layout(read_settings(settings.read_bytes()), fixed),
+        setup_cpu_seconds=setup.cpu_seconds,
+        prove_cpu_seconds=proved.cpu_seconds,
+        peak_bytes=proved.peak_bytes,
+    )
+
+
+def _model(circuit: Circuit) -> onnx.ModelProto:
+    nodes = [helper.make_node("Relu", ["x"], ["r" if circuit.pooled else "y"])]
+    if circuit.pooled:
+        window = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+        nodes.append(helper.make_node("MaxPool", ["r"], ["y"], **window))  # type: ignore[arg-type]
+    before, after = [1, circuit.elements], [1, circuit.elements]
+    if circuit.pooled:
+        before, after = [1, 1, 2, circuit.elements // 2], [1, 1, 1, circuit.elements // 4]
+    graph = helper.make_graph(
+        nodes,
+        "probe",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, before)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, after)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _line(probe: Probe) -> str:
+    return (
+        f"key {probe.layout.pk_bytes / 1e6:.0f} MB, setup {probe.setup_cpu_seconds:.2f} CPU-s, "
+        f"prove {probe.prove_cpu_seconds:.2f} CPU-s, peak {probe.peak_bytes / 1e6:.0f} MB"
+    )

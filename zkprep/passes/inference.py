@@ -1,0 +1,46 @@
+"""Shapes and types of every tensor, by ONNX's own shape inference.
+
+Recorded shapes of inner tensors are dropped first: one that went stale in an exporter contradicts
+the truth, and makes tract fail. Names stay.
+"""
+
+import onnx
+import onnx_ir as ir
+
+from zkprep.errors import InputError
+from zkprep.files import first_line
+
+
+def infer_shapes(model: ir.Model) -> None:
+    """Write inferred shapes and types on the values of `model`, in place.
+
+    Raises:
+        InputError: the operators contradict each other or the declared interface.
+    """
+    proto = ir.to_proto(model)
+    _drop_inner_shapes(proto.graph)
+    try:
+        found = onnx.shape_inference.infer_shapes(
+            proto, check_type=True, strict_mode=True, data_prop=True
+        )
+    except Exception as error:  # noqa: BLE001 - onnx documents no closed set of errors
+        raise InputError(
+            f"the shapes of the model do not fit its operators: {first_line(error)}",
+            hint="check the input shapes, and the dimensions given with --dim",
+        ) from None
+    for graph, other in zip(model.graphs(), ir.from_proto(found).graphs(), strict=True):
+        values = {output.name: output for node in other for output in node.outputs}
+        for node in graph:
+            for output in node.outputs:
+                inferred = values[output.name]
+                # The shape of a scalar is false, too.
+                output.shape = output.shape if inferred.shape is None else inferred.shape
+                output.type = inferred.type or output.type
+
+
+def _drop_inner_shapes(graph: onnx.GraphProto) -> None:
+    del graph.value_info[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _drop_inner_shapes(inner)

@@ -1,0 +1,175 @@
+"""A slice before it is built: what it reads, how large its values are, what EZKL makes of it.
+
+The largest value of every tensor is ONNX Runtime's, on the slice's inputs in every sample; what
+EZKL makes of a spec is asked of the prover once and kept for as long as the slice is tuned.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx_ir as ir
+
+from zkprep.backends.base import NOTHING_USED, Backend, Usage, read_witness
+from zkprep.circuit import CircuitSpec, Settings, read_settings
+from zkprep.files import write_atomically
+from zkprep.job import Job
+from zkprep.model import Feeds, Runner, serialize
+from zkprep.sized import Sized, input_data
+from zkprep.slices import Slice
+from zkprep.tune import Demand, Saving
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A slice of a variant and its inputs in every sample, the user's first."""
+
+    variant: str
+    piece: Slice
+    samples: tuple[Feeds, ...]
+
+    @property
+    def model(self) -> ir.Model:
+        """The slice's model of the variant."""
+        return self.piece.model(self.variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A slice's spec and what its choices saved."""
+
+    spec: CircuitSpec
+    savings: tuple[Saving, ...] = ()
+
+
+@contextmanager
+def demands(backend: Backend, views: Sequence[View]) -> Iterator[list[Demand]]:
+    """What each slice needs of its circuit; EZKL is asked in a scratch folder."""
+    with tempfile.TemporaryDirectory(prefix="zkprep-tune-") as scratch:
+        yield [_demand(backend, view, Path(scratch) / view.piece.name) for view in views]
+
+
+def chosen(
+    job: Job, views: Sequence[View], name: str, asked: bytes, choose: Callable[[], list[Chosen]]
+) -> list[Chosen]:
+    """What `choose` chooses for the slices: a stage of the run, done once for equal questions.
+
+    Args:
+        job: the run.
+        views: the slices, of one variant.
+        name: of the folder that records it, among the variant's slices.
+        asked: everything the choice depends on, besides the slices, their samples and the prover.
+        choose: returns one choice per slice.
+    """
+    files = job.run.files(views[0].variant, name)
+    inputs: list[Path | bytes] = [asked, job.backend.version.encode()]
+    for view in views:
+        samples = job.run.files(view.variant, view.piece.name).samples
+        job.run.write(samples, b"\n".join(_data(view)))
+        inputs += [_write_model(job, view), samples]
+
+    def work() -> Usage:
+        write_atomically(files.spec, msgspec.json.encode(choose()))
+        return NOTHING_USED
+
+    job.run.stage("tune", files.folder, inputs, [files.spec], work)
+    return msgspec.json.decode(files.spec.read_bytes(), type=list[Chosen])
+
+
+def sized(job: Job, view: View, choice: Chosen) -> Sized:
+    """The slice with EZKL's settings under the chosen spec."""
+    files = job.run.files(view.variant, view.piece.name)
+    path = _write_model(job, view)
+    asked = f"{job.backend.version} ".encode() + msgspec.json.encode(choice.spec)
+    job.run.stage(
+        "settings",
+        files.folder,
+        [path, asked],
+        [files.settings],
+        lambda: job.backend.gen_settings(path, choice.spec, files.settings),
+    )
+    return Sized(
+        piece=view.piece,
+        model=view.model,
+        path=path,
+        files=files,
+        spec=choice.spec,
+        settings=read_settings(files.settings.read_bytes()),
+        samples=view.samples[1 + len(job.given) :],
+        savings=choice.savings,
+    )
+
+
+def largest_values(model: ir.Model, feeds: Feeds) -> dict[str, float]:
+    """Largest |value| of every tensor of the model on `feeds`, by name."""
+    every = model.clone()
+    outputs = {value.name for value in every.graph.outputs}
+    for node in every.graph:
+        for value in node.outputs:
+            if value.name and value.name not in outputs:
+                every.graph.outputs.append(value)
+    arrays = {**feeds, **Runner(every)(feeds)}
+    return {
+        name: float(np.max(np.abs(array.astype(np.float64)), initial=0.0))
+        for name, array in arrays.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Oracle:
+    """The prover's answers about one slice, each asked for once."""
+
+    backend: Backend
+    model: Path
+    data: Sequence[bytes]
+    folder: Path
+    _settings: dict[CircuitSpec, Settings] = field(default_factory=dict)
+
+    def settings_of(self, spec: CircuitSpec) -> Settings:
+        if spec not in self._settings:
+            self._settings[spec] = read_settings(self._written(spec).read_bytes())
+        return self._settings[spec]
+
+    def lookups_of(self, spec: CircuitSpec) -> tuple[int, int]:
+        circuit, data, made = (self.folder / n for n in ("circuit", "input.json", "witness.json"))
+        self.backend.compile(self.model, self._written(spec), circuit)
+        lowest, highest = 0, 0
+        for sample in self.data:
+            data.write_bytes(sample)
+            self.backend.witness(circuit, data, made)
+            found = read_witness(made)
+            lowest = min(lowest, found.min_lookup_inputs)
+            highest = max(highest, found.max_lookup_inputs)
+        return lowest, highest
+
+    def _written(self, spec: CircuitSpec) -> Path:
+        path = self.folder / "settings.json"
+        self.backend.gen_settings(self.model, spec, path)
+        return path
+
+
+def _demand(backend: Backend, view: View, folder: Path) -> Demand:
+    folder.mkdir()
+    path = folder / "slice.onnx"
+    path.write_bytes(serialize(view.model))
+    largest: dict[str, float] = {}
+    for feeds in view.samples:
+        for name, value in largest_values(view.model, feeds).items():
+            largest[name] = max(value, largest.get(name, 0.0))
+    oracle = _Oracle(backend, path, _data(view), folder)
+    return Demand(view.piece.name, view.model, largest, oracle.settings_of, oracle.lookups_of)
+
+
+def _data(view: View) -> list[bytes]:
+    return [input_data(list(feeds), feeds, {}) for feeds in view.samples]
+
+
+def _write_model(job: Job, view: View) -> Path:
+    kind = ".plain" if view.variant == "plain" else ""
+    path = job.run.model_path(f"slices/{view.piece.name}{kind}.onnx")
+    job.run.write(path, serialize(view.model))
+    return path

@@ -1,0 +1,160 @@
+"""The circuits of a whole chain: least prover work such that the ends of every link agree in scale.
+
+A slice that defers rebases puts out a larger scale than it reads, and the next slice has to take
+it: EZKL has one input scale per slice and never rebases below it. So the scales of links are
+chosen together, by dynamic programming over the slices in order; a state is the scale of every
+tensor that a later slice reads. Where proofs are too long in total, a price per byte is added to
+the work and raised until they are not (a Lagrange multiplier: near the best, not proved the best).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from zkprep.errors import TooLarge, ZkprepError
+from zkprep.model import input_specs, output_specs
+from zkprep.tune.choice import Choice, Point
+from zkprep.tune.circuits import Circuits
+
+STATES = 64
+"""States kept after each slice, the cheapest."""
+
+_PRICE_STEPS = 24
+_HIGHEST_PRICE = 1.0
+"""CPU seconds per byte of proof."""
+
+_COLUMN_BYTES = 32
+"""A fixed column more than estimated makes a proof so much longer."""
+
+Scales = tuple[tuple[str, int], ...]
+
+
+class ScaleConflict(ZkprepError):
+    """Slice `index` reads tensors of different scales, which EZKL cannot express."""
+
+    def __init__(self, index: int, name: str) -> None:
+        super().__init__(f"slice {name} reads tensors of different scales; they must share a slice")
+        self.index = index
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Choices for the slices so far and their price."""
+
+    price: float = 0.0
+    choices: tuple[Choice, ...] = ()
+
+
+def tuned(
+    chain: Sequence[Circuits], scale: int, max_proof_bytes: int | None = None
+) -> tuple[Choice, ...]:
+    """The cheapest circuits of the slices of a chain, all of them as EZKL counts them.
+
+    Args:
+        chain: the slices in executable order.
+        scale: of the model's inputs and of all constants.
+        max_proof_bytes: most bytes of all raw proofs together.
+
+    Raises:
+        ScaleConflict: a slice reads tensors of different scales, whatever is chosen.
+        RangeExceeded: no layout holds a slice's values.
+        TooLarge: a budget cannot be kept.
+    """
+    while True:
+        path = _within(chain, scale, max_proof_bytes)
+        guessed = [pair for pair in zip(chain, path, strict=True) if not pair[1].exact]
+        if not guessed:
+            return path
+        for circuits, choice in guessed:
+            circuits.learn(choice.spec)
+
+
+def proof_bytes(choices: Sequence[Choice]) -> int:
+    """Most bytes of all raw proofs together."""
+    return sum(one.layout.proof_bytes + _COLUMN_BYTES for one in choices)
+
+
+def _within(
+    chain: Sequence[Circuits], scale: int, max_proof_bytes: int | None
+) -> tuple[Choice, ...]:
+    """The cheapest path whose proofs keep the budget."""
+    best = _cheapest(chain, scale, 0.0)
+    if max_proof_bytes is None or proof_bytes(best) <= max_proof_bytes:
+        return best
+    low, high = 0.0, _HIGHEST_PRICE
+    best = _cheapest(chain, scale, high)
+    if (least := proof_bytes(best)) > max_proof_bytes:
+        raise TooLarge(
+            f"the proofs take {least:,} bytes at least, --max-proof-bytes is {max_proof_bytes:,}",
+            stage="tune",
+            hint="raise --max-proof-bytes, or cut the model into fewer slices",
+        )
+    for _ in range(_PRICE_STEPS):
+        price = (low + high) / 2
+        path = _cheapest(chain, scale, price)
+        if proof_bytes(path) <= max_proof_bytes:
+            best, high = path, price
+        else:
+            low = price
+    return best
+
+
+def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choice, ...]:
+    """The path of least seconds plus `price` per byte of proof."""
+    paths: dict[Scales, _Path] = {(): _Path()}
+    for index, circuits in enumerate(chain):
+        needed = {name for later in chain[index + 1 :] for name in _inputs(later)}
+        found: dict[Scales, _Path] = {}
+        for state, path in paths.items():
+            for after, choice in _steps(circuits, dict(state), scale, price):
+                kept = tuple(sorted((n, s) for n, s in after.items() if n in needed))
+                cost = path.price + _cost(choice, price)
+                if kept not in found or cost < found[kept].price:
+                    found[kept] = _Path(cost, (*path.choices, choice))
+        if not found:
+            raise _dead_end(circuits, index, paths, scale)
+        best = sorted(found.items(), key=lambda item: (item[1].price, item[0]))
+        paths = dict(best[:STATES])
+    return min(paths.values(), key=lambda path: path.price).choices
+
+
+def _steps(
+    circuits: Circuits, scales: Mapping[str, int], scale: int, price: float
+) -> Iterator[tuple[dict[str, int], Choice]]:
+    """The best choice for each multiplier, and the scales of all tensors after it."""
+    read = _read(circuits, scales, scale)
+    if len(read) > 1:
+        return
+    outputs = [spec.name for spec in output_specs(circuits.demand.model)]
+    for point in circuits.points(next(iter(read)), scale):
+        choices = circuits.choices(point)
+        if not choices:
+            continue
+        best = min(choices, key=lambda one: _cost(one, price))
+        inputs = dict(zip(_inputs(circuits), best.input_scales, strict=True))
+        if all(scales.get(name, got) == got for name, got in inputs.items()):
+            yield {**scales, **inputs, **dict(zip(outputs, best.output_scales, strict=True))}, best
+
+
+def _read(circuits: Circuits, scales: Mapping[str, int], scale: int) -> set[int]:
+    """The scales that the slice's inputs of floats have."""
+    specs = input_specs(circuits.demand.model)
+    return {scales.get(s.name, scale) for s in specs if s.dtype.kind == "f"} or {scale}
+
+
+def _cost(choice: Choice, price: float) -> float:
+    return choice.seconds + price * choice.layout.proof_bytes
+
+
+def _inputs(circuits: Circuits) -> list[str]:
+    return [spec.name for spec in input_specs(circuits.demand.model)]
+
+
+def _dead_end(
+    circuits: Circuits, index: int, paths: Mapping[Scales, _Path], scale: int
+) -> ZkprepError:
+    """Why no path goes on: no circuit, or inputs that do not agree."""
+    starts = [read for state in paths if len(read := _read(circuits, dict(state), scale)) == 1]
+    points = [Point(next(iter(read)), scale, 1) for read in starts]
+    if points and not any(circuits.choices(point) for point in points):
+        return circuits.refusal(points[0])
+    return ScaleConflict(index, circuits.demand.name)

@@ -1,0 +1,81 @@
+"""What is chosen for a slice, within which limits, and from which scales all else follows."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from zkprep.circuit import CircuitSpec
+from zkprep.cost.circuit import Layout
+from zkprep.cost.work import REFERENCE, Machine
+from zkprep.errors import TooLarge
+
+LARGEST_LOGROWS = 23
+
+
+class Point(NamedTuple):
+    """What the scales of all tensors of a slice follow from."""
+
+    input_scale: int
+    param_scale: int
+    multiplier: int
+
+    @property
+    def limit(self) -> int:
+        """Scale beyond which EZKL rebases."""
+        return self.multiplier * max(self.input_scale, self.param_scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What every circuit has to keep.
+
+    Attributes:
+        memory: most bytes that proving may take.
+        logrows: most rows, as a power of two.
+        margin: how many times as large as the samples' the values may be.
+        multiplier: largest rebase multiplier.
+        machine: whose memory it is.
+    """
+
+    memory: int
+    logrows: int = LARGEST_LOGROWS
+    margin: int = 4
+    multiplier: int = 16
+    machine: Machine = REFERENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A circuit of a slice and its price.
+
+    Attributes:
+        spec: the settings.
+        layout: the circuit they make.
+        input_scales: of the slice's inputs.
+        output_scales: of its outputs.
+        seconds: CPU seconds to prove it on the reference machine.
+        peak: bytes to prove it.
+        headroom: how many times as large as the samples' the values may be.
+        exact: whether the settings are EZKL's own, not an estimate.
+    """
+
+    spec: CircuitSpec
+    layout: Layout
+    input_scales: tuple[int, ...]
+    output_scales: tuple[int, ...]
+    seconds: float
+    peak: int
+    headroom: float
+    exact: bool
+
+
+class SliceTooLarge(TooLarge):
+    """No circuit of the slice keeps the memory: `room` bytes are there, it takes `need`."""
+
+    def __init__(self, name: str, need: int, room: int) -> None:
+        super().__init__(
+            f"slice {name} needs {need / 1e6:,.0f} MB to prove; the limit is {room / 1e6:,.0f} MB",
+            stage="tune",
+            slice_name=name,
+            hint=f"raise --memory to {need * 1.02 / 1e6:.0f}MB, or cut the model into more slices",
+        )
+        self.need, self.room = need, room

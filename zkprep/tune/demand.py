@@ -1,0 +1,57 @@
+"""What a slice needs of its circuit, whatever the settings: its values, and what EZKL makes of it.
+
+A value v of a tensor at scale s is the integer v * 2**s in the circuit. Range checks hold integers
+up to b**L - 1, and cover every operand of a nonlinear operator, every quotient of a rebase and its
+divisor; the sum before a rebase they do not.
+
+Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs` decompose, div
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil, log2
+
+import onnx_ir as ir
+
+from zkprep.circuit import CircuitSpec, Settings
+
+SettingsOf = Callable[[CircuitSpec], Settings]
+"""EZKL's settings of the slice under a spec; raises BackendError where it has none."""
+
+LookupsOf = Callable[[CircuitSpec], tuple[int, int]]
+"""Smallest and largest input of the slice's lookup tables on the samples under a spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a slice needs of its settings.
+
+    Attributes:
+        name: of the slice.
+        model: the slice's model.
+        largest: largest |value| of each of its tensors on the samples, by name.
+        settings_of: EZKL's settings under a spec.
+        lookups_of: extremes of the lookup inputs under a spec.
+    """
+
+    name: str
+    model: ir.Model
+    largest: Mapping[str, float]
+    settings_of: SettingsOf
+    lookups_of: LookupsOf
+
+    def needed(self, scales: Mapping[str, int], divisor: int, margin: int) -> float:
+        """The largest integer that range checks have to hold.
+
+        Args:
+            scales: scale of each tensor, by name.
+            divisor: bits of the largest divisor of a rebase.
+            margin: how many times as large as the samples' the values may be.
+        """
+        top = max(scales.values(), default=0)
+        largest = max(
+            (value * 2.0 ** scales.get(name, top) for name, value in self.largest.items()),
+            default=0.0,
+        )
+        # A power of two, so that similar samples make the same circuit.
+        return float(max(margin * 2.0 ** ceil(log2(max(largest, 1.0))), 2.0 ** (divisor + 1)))
