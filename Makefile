@@ -1,6 +1,7 @@
 # zkprep: `make help` lists the targets.
 PYTHON ?= python3
 VENV   := .venv
+BENCH  := .venv-bench
 BIN    := $(VENV)/bin
 
 DIGITS := circuits/digits
@@ -40,8 +41,13 @@ format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The other optimizers stay out of zkprep's own environment.
+bench-fusion: $(VENV)/core.stamp $(BENCH)/tools.stamp ## who fuses what: docs/fusion.md anew; and fusion's speed
+	$(BIN)/python -m benchmarks.fusion.survey --tools $(BENCH)/bin/python --output docs/fusion.md
+	$(BIN)/python -m benchmarks.fusion.speed
+
 clean: ## remove the environment and the runs
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) $(BENCH) runs
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,3 +61,10 @@ $(VENV)/core.stamp: $(VENV)/bin/python pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/core.stamp
+
+$(BENCH)/tools.stamp: benchmarks/fusion/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	for tool in $$(cat $<); do \
+	  $(BENCH)/bin/pip install --quiet --disable-pip-version-check "$$tool" || \
+	    echo "$$tool cannot be installed here; docs/fusion.md says so" >&2; done
+	@touch $@

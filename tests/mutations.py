@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 MEMORY = 4 * 2**30
-SECONDS = 10
+CPU_SECONDS, SECONDS = 10, 120
 SIZES = (0, -1, -(2**31), 2**31, 2**40, 2**62, -(2**63), 3, 7)
 
 _HEAD = '<ir_version: 8, opset_import: ["" : 17, "local" : 1]>\n'
@@ -254,7 +254,8 @@ def _limit() -> None:
     """Let nothing be allocated wildly; a signal ends what takes too long, even inside C++."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for ending in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(ending, signal.SIG_DFL)
 
 
 def prepare_all(folder: Path, first: int, stop: int) -> None:
@@ -266,6 +267,7 @@ def prepare_all(folder: Path, first: int, stop: int) -> None:
     for number in range(first, stop):
         print(number, flush=True)
         path.write_bytes(mutation(number))
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         signal.alarm(SECONDS)
         try:
             prepare(path, {})
@@ -276,6 +278,7 @@ def prepare_all(folder: Path, first: int, stop: int) -> None:
             said = str(error).splitlines() or [""]
             print(f"{number}: {type(error).__name__}: {said[0][:300]}", flush=True)
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 if __name__ == "__main__":

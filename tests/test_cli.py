@@ -139,6 +139,16 @@ def test_prove_report_compare(fake_prover: None, tmp_path: Path) -> None:
     assert "cells" in beyond.output
 
 
+def test_explain(fake_prover: None) -> None:
+    shown = run("measure", MODEL, "--input", INPUT, "--blocks", 3, "--baselines", "none")
+    told = run(
+        "measure", MODEL, "--input", INPUT, "--blocks", 3, "--baselines", "none", "--explain"
+    )
+    assert "boundary checked by" not in shown.stdout
+    assert told.stdout.count("boundary checked by") == 3
+    assert "verifier" in told.stdout
+
+
 def test_a_full_disk(fake_prover: None, tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))

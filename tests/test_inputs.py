@@ -8,7 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from zkprep.errors import InputError
-from zkprep.inputs import read_input
+from zkprep.inputs import read_input, read_samples
 
 MODEL = ir.from_onnx_text(
     """
@@ -18,6 +18,9 @@ MODEL = ir.from_onnx_text(
 )
 DYNAMIC = ir.from_onnx_text(
     '<ir_version: 8, opset_import: ["" : 17]> g (float[N, 3] a) => (float[N, 3] y) { y = Relu(a) }'
+)
+RELU = ir.from_onnx_text(
+    '<ir_version: 8, opset_import: ["" : 17]> g (float[1, 3] x) => (float[1, 3] y) { y = Relu(x) }'
 )
 
 
@@ -98,3 +101,33 @@ def test_dynamic_shape_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'a' has shape .*not fixed") as caught:
         read_input(path, DYNAMIC)
     assert "--dim" in caught.value.hint
+
+
+def test_samples_in_every_format(tmp_path: Path) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 1, 3)
+    np.save(tmp_path / "s.npy", values)
+    np.savez(tmp_path / "s.npz", x=values)
+    documents = [{"input_data": [one.ravel().tolist()]} for one in values]
+    (tmp_path / "s.json").write_text(json.dumps(documents))
+    for name in ("s.npy", "s.npz", "s.json"):
+        found = read_samples(tmp_path / name, RELU)
+        assert [feeds["x"].tolist() for feeds in found] == values.tolist(), name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"input_data": [[1, 2, 3]]}', "are not a list of EZKL inputs"),
+        ("[]", "hold no input"),
+        ('[{"input_data": [[1, 2]]}]', "'x' has shape"),
+        ("[3]", "is not EZKL input"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_samples_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_samples(path, RELU)
+    with pytest.raises(InputError, match="are not a file"):
+        read_samples(tmp_path / "none.json", RELU)

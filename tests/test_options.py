@@ -41,6 +41,7 @@ def test_dims_twice() -> None:
         ({"scale": 0}, "--scale is 0; it must be from 1 to 30"),
         ({"blocks": 0}, "--blocks is 0"),
         ({"max_logrows": 40}, "--max-logrows is 40"),
+        ({"max_proof_bytes": 0}, "--max-proof-bytes is 0"),
         ({"tolerance": 0.0}, "--tolerance is 0.0"),
         ({"tolerance": float("nan")}, "--tolerance is nan"),
     ],

@@ -18,8 +18,14 @@ from zkprep.files import first_line
 LARGEST = 2**28
 """Most elements of a tensor."""
 
+_NO_TENSORS = frozenset(
+    ("Optional", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert")
+) | {"SequenceMap", "SplitToSequence"}
+_SIZED_BY_INPUTS = frozenset(
+    ("CenterCropPad", "Col2Im", "ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Reshape")
+) | {"Resize", "Split", "Tile", "TopK", "Upsample"}
 _POSITIVE = ("dilations", "group", "kernel_shape", "strides")
-# Weights longer than this say nothing about shapes.
+# Constants longer than this say nothing about shapes.
 _LONGEST_SHAPE = 4096
 
 
@@ -29,14 +35,25 @@ def refuse_impossible(model: ir.Model) -> None:
     Raises:
         InputError: they cannot; says which.
     """
+    proto = _written(model)
     for value in (*model.graph.inputs, *model.graph.outputs):
-        if value.type is not None and value.dtype in (None, ir.DataType.UNDEFINED):
-            raise InputError(f"tensor '{value.name}' of the model's interface has no element type")
+        _refuse_type(value)
         _refuse_shape(value)
     for node in model.graph.all_nodes():
         for name in _POSITIVE:
             _refuse_window(node, name)
-    _refuse_inferred(_written(model))
+        if node.op_type in _SIZED_BY_INPUTS:
+            _refuse_factors(node)
+    _refuse_inferred(proto)
+
+
+def _refuse_type(value: ir.Value) -> None:
+    node = value.producer()
+    listed = node is not None and node.op_type in _NO_TENSORS
+    if listed or not isinstance(value.type, ir.TensorType | None):
+        raise InputError(f"'{value.name}' of the model's interface is no tensor")
+    if value.type is not None and value.dtype in (None, ir.DataType.UNDEFINED):
+        raise InputError(f"tensor '{value.name}' of the model's interface has no element type")
 
 
 def _refuse_shape(value: ir.Value) -> None:
@@ -72,6 +89,27 @@ def _refuse_window(node: ir.Node, name: str) -> None:
         raise InputError(
             f"node '{node.name}' ({node.op_type}) has {name} {given}; it is at least 1"
         )
+
+
+def _refuse_factors(node: ir.Node) -> None:
+    """Refuse sizes so large that their products would wrap around, and be taken for small ones."""
+    for value in node.inputs:
+        tensor = _constant(value)
+        if tensor is None or not tensor.dtype.is_integer() or tensor.size > _LONGEST_SHAPE:
+            continue
+        largest = max((abs(int(size)) for size in tensor.numpy().ravel()), default=0)
+        if largest > LARGEST:
+            raise InputError(
+                f"node '{node.name}' ({node.op_type}) is given the size {largest:,}; "
+                f"{LARGEST:,} is the most"
+            )
+
+
+def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    try:
+        return None if value is None else ir.convenience.get_const_tensor(value)
+    except ValueError:  # a Constant without a value, which normalisation refuses by name
+        return None
 
 
 def _written(model: ir.Model) -> onnx.ModelProto:

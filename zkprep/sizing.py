@@ -10,6 +10,7 @@ from dataclasses import replace
 from zkprep import trial, tune
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
+from zkprep.cost.work import REFERENCE
 from zkprep.errors import TooLarge
 from zkprep.job import Job
 from zkprep.model import input_specs, output_specs
@@ -18,7 +19,10 @@ from zkprep.prepare import Prepared
 from zkprep.sized import Sized
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
 
-MEMORY_ROUNDS = 4
+MEMORY_ROUNDS = 8
+PLENTY = 1 << 60
+"""Bytes that limit nothing."""
+
 _SPARE = 0.95
 
 
@@ -47,18 +51,35 @@ def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
         RangeExceeded: no circuit holds a slice's values.
         Disagreement: the chained slices are not the whole model.
     """
-    prepared, options = job.prepared, job.options
-    memory = memory_limit(options)
-    for rounds_left in reversed(range(MEMORY_ROUNDS)):
-        slicing = cut(prepared, options, memory)
+    memory = above = memory_limit(job.options)
+    refused: tune.SliceTooLarge | None = None
+    for _ in range(MEMORY_ROUNDS):
+        try:
+            slicing = _cut(job, memory)
+        except TooLarge:
+            if refused is None:
+                raise
+            memory = (memory + above) // 2  # an operator alone needs more: not that small
+            continue
         try:
             return _sized(job, slicing)
         except tune.SliceTooLarge as error:
-            memory = int(_SPARE * memory * error.room / error.need)
-            if options.blocks is not None or not rounds_left:
-                hint = _what_fits(job, memory, error)
-                raise TooLarge(str(error), stage="tune", hint=hint) from None
-    raise AssertionError("MEMORY_ROUNDS is 0")
+            refused, above = error, memory
+            memory = _smaller(memory, error)
+            if job.options.blocks is not None:
+                break
+    assert refused is not None
+    raise TooLarge(str(refused), stage="tune", hint=_what_fits(job, memory, refused))
+
+
+def _cut(job: Job, memory: int) -> Slicing:
+    """The cut; where so many slices do not fit by their cells, their circuits have to decide."""
+    try:
+        return cut(job.prepared, job.options, memory)
+    except TooLarge:
+        if job.options.blocks is None:
+            raise
+        return cut(job.prepared, job.options, PLENTY)
 
 
 def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]:
@@ -145,12 +166,21 @@ def _budgets(options: Options) -> tuple[int | None, ...]:
     return options.memory, options.max_logrows, options.max_proof_bytes
 
 
+def _smaller(memory: int, refused: tune.SliceTooLarge) -> int:
+    """What cells alone may take where `memory` made a slice too large; a share is always taken."""
+    start = min(int(REFERENCE.memory_start), refused.room // 2)
+    share = (refused.room - start) / (refused.need - start)
+    return start + int(_SPARE * share * max(0, memory - start))
+
+
 def _what_fits(job: Job, memory: int, refused: tune.SliceTooLarge) -> str:
     """The slicing that would fit, where there is one."""
     free = replace(job.options, blocks=None)
-    try:
-        slices = cut(job.prepared, free, memory).slices
-    except TooLarge:
-        return refused.hint
-    need = refused.need * 1.02 / 1e6
-    return f"about {len(slices)} slices would fit: leave out --blocks; or --memory {need:.0f}MB"
+    for limit in (memory, refused.room):
+        try:
+            slices = cut(job.prepared, free, limit).slices
+        except TooLarge:
+            continue
+        need = refused.need * 1.02 / 1e6
+        return f"leave --blocks to zkprep: {len(slices)} slices or so fit; or --memory {need:.0f}MB"
+    return refused.hint

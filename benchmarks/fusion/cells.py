@@ -8,10 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx_ir as ir
+
 from benchmarks.fusion.patterns import Pattern
 from zkprep.backends.base import Backend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, InputError
+from zkprep.files import first_line
 from zkprep.model import load, save
 from zkprep.passes import default_passes
 from zkprep.passes.base import run_passes
@@ -23,25 +26,31 @@ DIMS = {"H": 7, "W": 5}
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """EZKL's total assignments; None for both where EZKL reads the model in neither form."""
+    """EZKL's total assignments of a model and of its fused form."""
 
-    before: int | None
-    after: int | None
-    reason: str = ""
+    before: int
+    after: int
 
 
-def count(pattern: Pattern, backend: Backend) -> Cells:
-    """Count the pattern's cells, or say why EZKL gives no count."""
+def count(pattern: Pattern, backend: Backend) -> Cells | str:
+    """Count the pattern's cells, or say why there is no count of both forms."""
     with tempfile.TemporaryDirectory(prefix="fusion-cells-") as folder:
         try:
-            plain = normalise(load(pattern.write(Path(folder))), DIMS).model
+            model = load(pattern.write(Path(folder)))
+            plain = normalise(model, _dims(model)).model
             fused = run_passes(plain, default_passes()).model
             paths = Path(folder) / "plain.onnx", Path(folder) / "fused.onnx"
-            for model, path in zip((plain, fused), paths, strict=True):
-                save(model, path)
+            save(plain, paths[0])
+            save(fused, paths[1])
             return Cells(*(_total(path, backend) for path in paths))
         except (BackendError, InputError) as error:
-            return Cells(None, None, str(error).splitlines()[0])
+            return first_line(error)
+
+
+def _dims(model: ir.Model) -> dict[str, int]:
+    """A size for each dimension of the inputs that has a name in DIMS."""
+    dims = [str(dim) for value in model.graph.inputs for dim in value.shape or ()]
+    return {name: size for name, size in DIMS.items() if name in dims}
 
 
 def _total(path: Path, backend: Backend) -> int:

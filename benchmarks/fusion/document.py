@@ -19,12 +19,12 @@ _LETTERS = {Outcome.WRONG: "W", Outcome.INVALID: "B", Outcome.CRASH: "X"}
 _BROKEN = tuple(_LETTERS)
 
 
-def render(columns: Sequence[Column], cells: Sequence[Cells | None], prover: str) -> str:
+def render(columns: Sequence[Column], cells: Sequence[Cells | str], prover: str) -> str:
     """The whole document.
 
     Args:
         columns: one per tool, outcomes in the order of PATTERNS.
-        cells: one per pattern, None for traps.
+        cells: one per pattern, or why there is none; traps have none.
         prover: name and version of the prover that counted.
     """
     present = [column for column in columns if not column.unavailable]
@@ -41,6 +41,7 @@ def render(columns: Sequence[Column], cells: Sequence[Cells | None], prover: str
         trap_families=_table(_families(present, trap=True)),
         cells=_table(_cells(cells)),
         broken="\n".join(_broken(present)),
+        uncounted="\n".join(_uncounted(cells)),
     )
 
 
@@ -55,7 +56,7 @@ def _summary(columns: Iterable[Column]) -> Iterator[list[str]]:
         "tool",
         "full",
         "partly",
-        "BN gone, more nodes",
+        "BN gone, no fewer nodes",
         "not fused",
         "wrong or invalid",
         "crash",
@@ -94,18 +95,18 @@ def _families(columns: Sequence[Column], *, trap: bool) -> Iterator[list[str]]:
 
 
 def _score(outcomes: list[Outcome]) -> str:
-    """Full of all, with what is broken (W, B, X) and what only grew (n+)."""
+    """Full of all, with what is broken (W, B, X) and what shrank by no node (n+)."""
     parts = [f"{outcomes.count(Outcome.FULL)}/{len(outcomes)}"]
     parts += [f"{n}{_LETTERS[kind]}" for kind in _BROKEN if (n := outcomes.count(kind))]
     more = outcomes.count(Outcome.MORE_NODES)
     return " ".join([*parts, f"({more}+)"] if more else parts)
 
 
-def _cells(cells: Sequence[Cells | None]) -> Iterator[list[str]]:
+def _cells(cells: Sequence[Cells | str]) -> Iterator[list[str]]:
     yield ["family", "counted", "cells before", "cells after", "change"]
     for family in dict.fromkeys(p.family for p in PATTERNS if not p.is_trap):
-        of = [c for p, c in zip(PATTERNS, cells, strict=True) if p.family == family and c]
-        pairs = [(c.before, c.after) for c in of if c.before is not None and c.after is not None]
+        of = [c for p, c in zip(PATTERNS, cells, strict=True) if p.family == family]
+        pairs = [(c.before, c.after) for c in of if not isinstance(c, str)]
         before, after = (sum(pair[i] for pair in pairs) for i in (0, 1))
         change = f"{100 * (after - before) / before:+.1f} %" if before else "not counted"
         yield [
@@ -115,6 +116,12 @@ def _cells(cells: Sequence[Cells | None]) -> Iterator[list[str]]:
             f"{after:,}",
             "0 %" if before and before == after else change,
         ]
+
+
+def _uncounted(cells: Sequence[Cells | str]) -> Iterator[str]:
+    for pattern, cell in zip(PATTERNS, cells, strict=True):
+        if isinstance(cell, str) and not pattern.is_trap:
+            yield f"- {pattern.family}: {pattern.name}: {cell}"
 
 
 def _broken(columns: Iterable[Column]) -> Iterator[str]:

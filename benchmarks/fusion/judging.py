@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
     FULL = "full"
     PARTLY = "partly"
-    MORE_NODES = "BN gone, more nodes"
+    MORE_NODES = "BN gone, no fewer nodes"
     KEPT = "kept"
     WRONG = "wrong"
     INVALID = "invalid"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.fusion import tools
 from benchmarks.fusion.building import DIFFERENT, EQUAL
-from benchmarks.fusion.cells import Cells, count
+from benchmarks.fusion.cells import count
 from benchmarks.fusion.document import render
 from benchmarks.fusion.judging import Outcome, judge
 from benchmarks.fusion.patterns import PATTERNS, Pattern
@@ -53,6 +53,8 @@ def _column(tool: str, python: Path, folder: Path) -> Column:
     document = json.loads((folder / f"{tool}.json").read_text(encoding="utf-8"))
     errors: dict[str, str] = document["errors"]
     outcomes = []
+    if tool == "zkprep" and document["unavailable"]:
+        raise SystemExit(f"zkprep itself cannot be run: {document['unavailable']}")
     if not document["unavailable"]:
         for number, pattern in enumerate(PATTERNS):
             places = [folder / f"{number:03}-{name}" for name in SIZES]
@@ -88,7 +90,7 @@ def main() -> None:
         columns = survey(arguments.tools, Path(folder))
     print("cells ...", file=sys.stderr)
     backend = EzklBackend(seconds=_CELL_SECONDS)
-    cells: list[Cells | None] = [None if p.is_trap else count(p, backend) for p in PATTERNS]
+    cells = ["" if p.is_trap else count(p, backend) for p in PATTERNS]
     arguments.output.write_text(render(columns, cells, backend.version), encoding="utf-8")
 
 

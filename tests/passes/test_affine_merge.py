@@ -6,7 +6,7 @@ import pytest
 from net import Net, check_hygiene, check_interface, check_numbers, ops
 
 from zkprep.model import serialize
-from zkprep.passes.affine import MergeLinear, MergePads
+from zkprep.passes.affine import MergeLinear, MergePads, MergeTransposes
 from zkprep.passes.base import Pass, PassResult, run_passes
 
 
@@ -221,3 +221,58 @@ def test_a_pad_that_is_the_weight_is_no_candidate() -> None:
     model = net.output("y").model()
     assert MergePads()(model).sites == ()
     assert isinstance(model, ir.Model)
+
+
+def transposes(net: Net) -> PassResult:
+    return merge(net, MergeTransposes())
+
+
+def test_transposes_that_undo_each_other_go() -> None:
+    net = Net()
+    net.input("x", 2, 3, 4)
+    net.node("Transpose", net.node("Relu", "x", out="r"), out="s", perm=[1, 2, 0])
+    net.node("Relu", net.node("Transpose", "s", out="t", perm=[2, 0, 1]), out="y")
+    result = transposes(net)
+    assert ops(result.model) == ["Relu", "Relu"]
+    assert result.sites[0].nodes == ("n_s", "n_t")
+
+
+def test_the_name_of_an_output_behind_transposes_stays() -> None:
+    net = Net()
+    net.input("x", 2, 3)
+    net.node("Transpose", net.node("Relu", "x", out="r"), out="s")
+    net.node("Transpose", "s", out="y")
+    result = transposes(net)
+    assert ops(result.model) == ["Relu"]
+    assert result.model.graph[0].outputs[0].name == "y"
+
+
+def test_transposes_of_a_model_input_stay_when_they_make_an_output() -> None:
+    net = Net()
+    net.input("x", 2, 3)
+    net.node("Transpose", net.node("Transpose", "x", out="s"), out="y")
+    kept(
+        net,
+        "kept 'n_s' apart from 'n_y': 'x' and 'y' are both names that others rely on",
+        MergeTransposes(),
+    )
+
+
+@pytest.mark.parametrize(
+    "perms", [([1, 2, 0], [1, 2, 0]), ([0, 2, 1], [2, 0, 1]), (None, [0, 2, 1])]
+)
+def test_two_transposes_become_one(perms: tuple[list[int] | None, list[int]]) -> None:
+    net = Net()
+    net.input("x", 2, 3, 4)
+    attrs = [{} if perm is None else {"perm": perm} for perm in perms]
+    net.node("Transpose", net.node("Transpose", "x", out="s", **attrs[0]), out="y", **attrs[1])
+    assert ops(transposes(net).model) == ["Transpose"]
+
+
+def test_a_transpose_that_is_read_twice_stays() -> None:
+    net = Net()
+    net.input("x", 2, 3, 4)
+    net.node("Transpose", net.node("Relu", "x", out="r"), out="s", perm=[1, 2, 0])
+    net.node("Relu", net.node("Transpose", "s", out="t", perm=[2, 0, 1]), out="y")
+    net.node("Neg", "s", out="z")
+    assert ops(transposes(net.output("z")).model) == ["Relu", "Transpose", "Relu", "Neg"]

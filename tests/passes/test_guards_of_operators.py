@@ -52,26 +52,6 @@ def gemm_trans_a() -> Net:
     return net
 
 
-@guard("Mul computes in int32", linear="'n_g'")
-def integer() -> Net:
-    net = Net()
-    net.input("x", 2, 3, dtype=int(ir.DataType.INT32))
-    net.node("Gemm", "x", net.constant("w", np.ones((3, 4), np.int32)), out="g")
-    net.node("Mul", "g", net.constant("k", np.array([1, 2, 3, 4], np.int32)), out="y")
-    return net
-
-
-@guard("'r' is int32, 'f' is float32")
-def quantised() -> Net:
-    net = Net()
-    net.input("x", 2, 3, 6, 5, dtype=int(ir.DataType.UINT8))
-    net.node("ConvInteger", "x", net.constant("w", np.ones((4, 3, 3, 3), np.int8)), out="c")
-    net.node("Reshape", "c", net.constant("t", np.array([2, 4, -1])), out="r")
-    net.node("Cast", "r", out="f", to=int(ir.DataType.FLOAT))
-    net.node("Mul", "f", net.normal("k", 4, 1), out="y")
-    return net
-
-
 @guard(
     "the padding adds zeros after the shift, so the shift is smaller at the border",
     kept="'n_u'",
@@ -150,6 +130,34 @@ def max_pool_pad() -> Net:
     return net
 
 
+@guard("it varies over positions, and 'n_p' mixes them", kept="'n_u'", linear="'n_y'")
+def scale_along_rows_before_a_pool() -> Net:
+    net = Net()
+    net.input("x", 1, 3, 4, 5)
+    net.node("Mul", "x", net.normal("k", 5), out="u")
+    net.node("AveragePool", "u", out="p", kernel_shape=[1, 3], pads=[0, 1, 0, 1])
+    net.node("MatMul", "p", net.normal("w", 5, 2), out="y")
+    return net
+
+
+@guard("'n_p' pads the axis it runs along")
+def pad_of_channels() -> Net:
+    net = Net()
+    net.node("Pad", image(net), net.constant("t", np.array([0, 0, 0, 0, 0, 1, 0, 0])), out="p")
+    net.node("Mul", "p", net.normal("k", 5, 1, 1), out="y")
+    return net
+
+
+@guard("'n_r' reduces the axis it runs along", kept="'n_u'", linear="'n_y'")
+def scale_along_a_reduced_axis() -> Net:
+    net = Net()
+    net.input("x", 2, 4, 4)
+    net.node("Mul", "x", net.normal("k", 4), out="u")
+    net.node("ReduceMean", "u", out="r", axes=[2], keepdims=0)
+    net.node("MatMul", "r", net.normal("w", 4, 3), out="y")
+    return net
+
+
 @guard("the positions of the maxima are used")
 def pool_indices() -> Net:
     net = Net()
@@ -177,69 +185,6 @@ def pad_of_ones() -> Net:
         out="p",
     )
     net.node("Mul", "p", net.normal("k", 4, 1, 1), out="y")
-    return net
-
-
-@guard("'n_m' has no bias to take the shift", linear="'n_m'")
-def stacked_product_has_no_bias() -> Net:
-    net = Net()
-    net.input("x", 2, 3, 5)
-    net.node(
-        "Add", net.node("MatMul", "x", net.normal("w", 5, 4), out="m"), net.normal("k", 4), out="y"
-    )
-    return net
-
-
-@guard("merging would cost 128 rows instead of 98", kept="'n_u'", linear="'n_y'")
-def dearer() -> Net:
-    net = Net()
-    net.input("x", 1, 1, 2, 2)
-    net.batch_norm("x", 1, out="u")
-    net.conv_transpose("u", 1, 1, 8, 8, out="y", strides=[8, 8])
-    return net
-
-
-@guard("'z' is an input, which absorbs nothing", linear="'n_a'")
-def input_in_a_join() -> Net:
-    net = Net()
-    net.input("x", 1, 4, 6, 6)
-    net.input("z", 1, 4, 6, 6)
-    net.node("Add", net.conv("x", 4, 4, 1, 1, out="a"), "z", out="j")
-    net.node("Mul", "j", net.normal("k", 4, 1, 1), out="y")
-    return net
-
-
-@guard("folding would overflow float16 in channel 1")
-def overflow() -> Net:
-    net = Net(17, "float16")
-    net.node(
-        "Mul", image(net), net.constant("k", np.array([1, 6e4, 1, 1]).reshape(4, 1, 1)), out="y"
-    )
-    return net
-
-
-@guard("folding would lose channel 3 to rounding in float16")
-def underflow() -> Net:
-    net = Net(17, "float16")
-    net.node(
-        "Mul", image(net), net.constant("k", np.array([1, 1, 1, 2e-6]).reshape(4, 1, 1)), out="y"
-    )
-    return net
-
-
-@guard("'c' is float16, 'f' is float32")
-def type_mix() -> Net:
-    net = Net(17, "float16")
-    net.node("Cast", image(net), out="f", to=int(ir.DataType.FLOAT))
-    net.batch_norm("f", 4, dtype=ir.DataType.FLOAT)
-    return net
-
-
-@guard("no linear operator is next to it", linear="")
-def lone_batch_norm() -> Net:
-    net = Net()
-    net.input("x", 2, 4, 5)
-    net.batch_norm(net.node("Relu", "x", out="r"), 4)
     return net
 
 

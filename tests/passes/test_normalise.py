@@ -261,6 +261,18 @@ def test_a_folded_target_makes_further_shapes_known() -> None:
     assert list(result.model.graph.outputs[0].shape) == [4, 3]
 
 
+@pytest.mark.parametrize("declared", [[None, None], ["N", "k"], ["other", "symbols"]])
+def test_folding_leaves_the_symbols_of_outputs_alone(declared: list[str | None]) -> None:
+    net = Net()
+    net.input("x", "N", "k")
+    net.node("Add", "x", net.node("Exp", net.normal("c", 1), out="e"), out="y")
+    model = net.output("y").model()
+    model.graph.outputs[0].shape = ir.Shape(declared)
+    result = run_passes(model, [FoldConstants()])
+    assert ops(result.model) == ["Add"]
+    assert result.model.graph.outputs[0].shape == ir.Shape(declared)
+
+
 def test_folding_has_a_size_limit() -> None:
     net = Net()
     net.input("x", 3, 4)

@@ -1,46 +1,10 @@
-"""Models, inputs and a fake run for the tests of the whole pipeline."""
+"""Models and inputs for the tests of the whole pipeline."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import networks
 import pytest
-
-from zkprep import pipeline
-from zkprep.backends.base import Backend, Usage
-from zkprep.backends.fake import FakeBackend
-from zkprep.options import Options
-from zkprep.report.types import Report
-
-
-def silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
-    return
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model and an input on disk."""
-
-    folder: Path
-    model: Path
-    data: Path
-
-    def prove(
-        self,
-        options: Options,
-        *,
-        out: str = "run",
-        data: Path | None = None,
-        backend: Backend | None = None,
-    ) -> Report:
-        return pipeline.prove(
-            self.model,
-            data or self.data,
-            self.folder / out,
-            options,
-            backend or FakeBackend(),
-            silent,
-        )
+from pipeline_case import Case
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import networks
+import numpy as np
 import pytest
-from conftest import Case
+from pipeline_case import Case
 
 from zkprep import audit
 from zkprep.backends.base import Usage
@@ -18,6 +19,7 @@ from zkprep.errors import (
     LinkMismatch,
     ProofRejected,
     StatementError,
+    TooLarge,
     UntrustedSrs,
 )
 from zkprep.felts import decode, encode
@@ -235,3 +237,36 @@ def test_bad_input_leaves_no_run(
     with pytest.raises(error, match=message):
         Case(tmp_path, model, data).prove(options)
     assert not (tmp_path / "run/public").exists()
+
+
+def test_circuits_hold_the_values_of_samples_too(skip: Case) -> None:
+    skip.prove(Options(blocks=2))
+    samples = skip.folder / "samples.npy"
+    np.save(samples, np.full((2, 1, 2, 4, 4), 1e5, dtype=np.float32))
+    skip.prove(Options(blocks=2, samples=samples), out="wide")
+    narrow, wide = (audit.claim_of(skip.folder / run).slices[0] for run in ("run", "wide"))
+    assert wide.spec.largest_value >= 4 * 1e5 * 2**wide.spec.input_scale
+    assert wide.spec.largest_value > narrow.spec.largest_value
+
+
+def test_every_choice_is_in_the_report(skip: Case) -> None:
+    report = skip.prove(Options(blocks=2))
+    for part in report.variants["prepared"].slices:
+        assert part.choices[0].setting == "digits; rows"
+    assert not any(part.choices for part in report.variants["plain"].slices)
+
+
+def test_proofs_that_cannot_be_so_short_are_refused(skip: Case) -> None:
+    with pytest.raises(TooLarge, match="bytes at least, --max-proof-bytes is 100"):
+        skip.prove(Options(blocks=2, max_proof_bytes=100))
+
+
+def test_the_memory_a_slice_needs_is_told_with_the_slicing_that_fits(skip: Case) -> None:
+    free = skip.prove(Options(blocks=1))
+    total = free.variants["prepared"].total
+    assert total is not None
+    short = int(0.9 * total.predicted.peak_bytes)
+    with pytest.raises(TooLarge) as why:
+        skip.prove(Options(blocks=1, memory=short), out="short")
+    assert "--memory" in why.value.hint
+    assert not (skip.folder / "short/public").exists()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import onnx_ir as ir
-from msgspec.structs import replace
 from onnx import numpy_helper
 
 from zkprep.circuit import CircuitSpec, Settings, read_settings
@@ -44,7 +43,8 @@ def chain(
     return [Circuits(_demand(text, largest), limits or Limits(PLENTY)) for text in texts]
 
 
-def _demand(text: str, largest: float) -> Demand:
+def build(text: str) -> onnx.ModelProto:
+    """A model given as ONNX text, with shapes; every w_... is a kernel of random weights."""
     proto = onnx.parser.parse_model(text)
     random = np.random.default_rng(0)
     for node in proto.graph.node:
@@ -53,12 +53,16 @@ def _demand(text: str, largest: float) -> Demand:
             if name.startswith("w_"):
                 weights = random.normal(size=(4, 4, 3, 3)).astype(np.float32)
                 proto.graph.initializer.append(numpy_helper.from_array(weights, name))
-    model = ir.from_proto(onnx.shape_inference.infer_shapes(proto))
+    return onnx.shape_inference.infer_shapes(proto)
+
+
+def _demand(text: str, largest: float) -> Demand:
+    proto = build(text)
+    model = ir.from_proto(proto)
     names = {value.name or "" for node in model.graph for value in node.outputs}
     names |= {spec.name for spec in input_specs(model)}
-    name = proto.graph.name
     return Demand(
-        name,
+        proto.graph.name,
         model,
         dict.fromkeys(names, largest),
         lambda spec: _settings(model, spec),
@@ -109,17 +113,3 @@ def _settings(model: ir.Model, spec: CircuitSpec) -> Settings:
         "version": "23.0.5",
     }
     return read_settings(json.dumps(document).encode())
-
-
-def only(circuits: Circuits, multiplier: int) -> Circuits:
-    """The same slice, its rebases deferred up to this multiplier at most."""
-    limits = circuits.limits
-    return Circuits(
-        circuits.demand,
-        Limits(limits.memory, limits.logrows, limits.margin, multiplier, limits.machine),
-    )
-
-
-def moved(spec: CircuitSpec, **changes: int) -> CircuitSpec:
-    """A spec with some fields changed."""
-    return replace(spec, **changes)

@@ -1,6 +1,6 @@
 """Exact rewrites of ONNX models; `base` has the contract every one of them is held to."""
 
-from zkprep.passes.affine import FuseAffine, MergeLinear, MergePads
+from zkprep.passes.affine import FuseAffine, MergeLinear, MergePads, MergeTransposes
 from zkprep.passes.base import Pass
 from zkprep.passes.normalise.constants import LiftConstants
 from zkprep.passes.normalise.folding import FoldConstants
@@ -25,4 +25,4 @@ def fusion_passes() -> tuple[Pass, ...]:
 
 def default_passes() -> tuple[Pass, ...]:
     """The passes that prepare a normalised model, in order."""
-    return (MergePads(), FuseAffine(), MergeLinear())
+    return (MergePads(), FuseAffine(), MergeTransposes(), MergeLinear())

@@ -33,9 +33,20 @@ def infer_shapes(model: ir.Model) -> None:
         for node in graph:
             for output in node.outputs:
                 inferred = values[output.name]
-                # The shape of a scalar is false, too.
-                output.shape = output.shape if inferred.shape is None else inferred.shape
+                output.shape = _merged(output, inferred.shape)
                 output.type = inferred.type or output.type
+
+
+def _merged(value: ir.Value, inferred: ir.Shape | None) -> ir.Shape | None:
+    """The inferred shape; an output of a graph keeps the symbols it was declared with."""
+    declared = value.shape
+    # The shape of a scalar is false, too.
+    if inferred is None or declared is None:
+        return declared if inferred is None else inferred
+    if not value.is_graph_output() or len(declared) != len(inferred):
+        return inferred
+    pairs = zip(declared, inferred, strict=True)
+    return ir.Shape([new if isinstance(new, int) else old for old, new in pairs])
 
 
 def _drop_inner_shapes(graph: onnx.GraphProto) -> None:

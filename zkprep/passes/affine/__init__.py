@@ -3,5 +3,6 @@
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.affine.merge import MergeLinear
 from zkprep.passes.affine.padding import MergePads
+from zkprep.passes.affine.transposes import MergeTransposes
 
-__all__ = ["FuseAffine", "MergeLinear", "MergePads"]
+__all__ = ["FuseAffine", "MergeLinear", "MergePads", "MergeTransposes"]

@@ -4,7 +4,7 @@
     Reshape, Flatten, Squeeze,         both move with the axis (`layout`)
     Unsqueeze, Transpose
     Concat                             cut at the operands' widths along its axis, else whole
-    Add, Sub of two tensors            to both   to one  same shape, or s and t the same everywhere
+    Add, Sub of two tensors            to both   to one  neither broadcast along the channels
     AveragePool                        any       any     t: nothing padded
     GlobalAveragePool, ReduceMean      any       any     along an axis that is not reduced
     ReduceSum of n elements            any       n * t   along an axis that is not reduced
@@ -102,14 +102,30 @@ def _concat_widths(node: ir.Node) -> tuple[int | None, list[int] | None]:
 
 def _to_both(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:
     """The scale to both operands, the shift to either of them."""
-    shapes = [None if value is None else value.shape for value in (*node.inputs, node.outputs[0])]
-    if affine.axis is not None and (None in shapes or shapes[0] != shapes[1]):
-        return Refusal(f"the operands of {shown(node)} differ in shape")
-    scaled = replace(affine, shift=np.zeros_like(affine.shift))
-    second = affine if node.op_type == "Add" else replace(affine, shift=-affine.shift)
-    first_takes: Pieces = ((0, affine), (1, scaled))
-    second_takes: Pieces = ((0, scaled), (1, second))
+    first, second = (_on_operand(node, index, affine) for index in (0, 1))
+    if isinstance(first, Refusal):
+        return first
+    if isinstance(second, Refusal):
+        return second
+    if node.op_type == "Sub":
+        second = replace(second, shift=-second.shift)
+    scaled = [replace(one, shift=np.zeros_like(one.shift)) for one in (first, second)]
+    first_takes: Pieces = ((0, first), (1, scaled[1]))
+    second_takes: Pieces = ((0, scaled[0]), (1, second))
     return (first_takes, second_takes) if affine.shifts else (first_takes,)
+
+
+def _on_operand(node: ir.Node, index: int, affine: Affine) -> Affine | Refusal:
+    """`affine` with the number its axis has in an operand that may be broadcast."""
+    value, output = node.inputs[index], node.outputs[0]
+    if affine.axis is None:
+        return affine
+    if value is None or value.shape is None or output.shape is None:
+        return Refusal(f"the shapes around {shown(node)} are not known")
+    axis = affine.axis - len(output.shape) + len(value.shape)
+    if axis < 0 or value.shape[axis] != affine.scale.size:
+        return Refusal(f"{shown(node)} broadcasts '{value.name}' along the channels")
+    return replace(affine, axis=axis)
 
 
 def _reshape(node: ir.Node, affine: Affine, backward: bool) -> Affine | Refusal:

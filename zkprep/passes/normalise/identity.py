@@ -32,7 +32,7 @@ class RemoveIdentities:
             for node in graph:
                 if node.domain != "" or node.op_type not in ("Identity", "Dropout"):
                     continue
-                reason = why_no_copy(node, opset) or _bypass(graph, node)
+                reason = why_no_copy(node, opset) or bypass(graph, node, node.inputs[0])
                 sites.append(Site(f"{node.op_type} removed", (str(node.name),), reason))
         return PassResult(result, tuple(sites))
 
@@ -56,9 +56,12 @@ def why_no_copy(node: ir.Node, opset: int) -> str:
     return "it is in training mode" if np.any(mode.const_value.numpy()) else ""
 
 
-def _bypass(graph: ir.Graph, node: ir.Node) -> str:
-    """Give the readers of the copy its source; the copy's name stays if it is an output."""
-    source, copy = node.inputs[0], node.outputs[0]
+def bypass(graph: ir.Graph, node: ir.Node, source: ir.Value | None) -> str:
+    """Let the readers of `node` read `source`, which holds the same values; or say why not.
+
+    Where the output of `node` is an output of its graph, `source` takes over its name.
+    """
+    copy = node.outputs[0]
     if source is None:
         return "it copies nothing"
     if not copy.is_graph_output():

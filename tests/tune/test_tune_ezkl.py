@@ -1,0 +1,91 @@
+"""The tuner against EZKL: what it predicts of its choice is what EZKL counts, and values fit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from tune_chains import add, build, conv
+
+from zkprep import trial
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.fake import FakeBackend
+from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.cost.circuit import layout
+from zkprep.errors import BackendError
+from zkprep.model import input_specs, load
+from zkprep.sized import input_data
+from zkprep.slices import Slice
+from zkprep.tune import Circuits, Limits, tuned
+
+BACKEND = EzklBackend()
+SCALE = 8
+POOL = "MaxPool <kernel_shape = [2, 2], pads = [0, 0, 0, 0], strides = [2, 2]>"
+NETWORKS = {
+    "conv": conv("net", "x", "y"),
+    "sum": add("net", "x", "z", "y"),
+    "pool": conv("net", "x", "y").replace("6, 6] y", "3, 3] y").replace("Relu", POOL),
+    "lookup": conv("net", "x", "y").replace("Relu", "Sigmoid"),
+}
+
+
+def _view(model: ir.Model) -> trial.View:
+    random = np.random.default_rng(0)
+    feeds = {
+        spec.name: random.normal(size=spec.static_shape).astype(np.float32)
+        for spec in input_specs(model)
+    }
+    return trial.View("prepared", Slice("000", (), model, model), (feeds,))
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_choice_is_what_ezkl_builds(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(build(NETWORKS[name]), path)
+    view = _view(load(path))
+    with trial.demands(BACKEND, [view]) as demands:
+        (choice,) = tuned([Circuits(demands[0], Limits(10**12))], SCALE)
+    settings, circuit, data, witness = (tmp_path / part for part in ("s", "c", "d", "w"))
+    BACKEND.gen_settings(path, choice.spec, settings)
+    built = read_settings(settings.read_bytes())
+    # With one inner column, EZKL counts the cell that a block's end repeats.
+    repeats = choice.layout.blocks if choice.spec.num_inner_cols == 1 else 0
+    made = layout(built)
+    assert (made.blocks, made.degree, made.lookups) == (
+        choice.layout.blocks,
+        choice.layout.degree,
+        choice.layout.lookups,
+    )
+    assert made.pk_bytes == choice.layout.pk_bytes
+    assert tuple(built.model_output_scales) == choice.output_scales
+    assert built.total_assignments <= made.rows_capacity * choice.spec.num_inner_cols + repeats
+    BACKEND.compile(path, settings, circuit)
+    data.write_bytes(input_data(list(view.samples[0]), view.samples[0], {}))
+    BACKEND.witness(circuit, data, witness)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value", "message"),
+    [
+        ("run_args", "disable_freivalds", False, "the Freivalds einsum is on"),
+        ("run_args", "param_visibility", "Private", "parameters are 'Private', not 'Fixed'"),
+        ("run_args", "param_visibility", {"Hashed": {}}, "not 'Fixed'"),
+        ("einsum_params", "total_einsum_col_size", 8, "Freivalds einsum columns"),
+    ],
+)
+def test_forbidden_settings_are_refused(
+    tmp_path: Path, where: str, name: str, value: object, message: str
+) -> None:
+    model, settings = tmp_path / "model.onnx", tmp_path / "settings.json"
+    onnx.save(build(NETWORKS["conv"]), model)
+    FakeBackend().gen_settings(model, CircuitSpec(), settings)
+    document = json.loads(settings.read_bytes())
+    document[where][name] = value
+    settings.write_text(json.dumps(document))
+    for backend in (FakeBackend(), BACKEND):
+        with pytest.raises(BackendError, match=f"the settings are unsound: .*{message}"):
+            backend.compile(model, settings, tmp_path / "circuit")
+    assert not (tmp_path / "circuit").exists()
