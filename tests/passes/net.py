@@ -117,6 +117,13 @@ class Net:
             attrs.setdefault("is_test", 1)
         return self.node("BatchNormalization", x, *parameters, out=out, **attrs)
 
+    def positive_norm(self, x: str, channels: int, out: str = "y") -> str:
+        """A batch norm whose scales are at least 0, in single precision."""
+        self.batch_norm(x, channels, out=out)
+        gamma = next(weight for weight in self.weights if weight.name == f"{out}_gamma")
+        gamma.raw_data = np.abs(np.frombuffer(gamma.raw_data, np.float32)).tobytes()
+        return out
+
     def output(self, *names: str) -> Net:
         self.outputs += [helper.make_empty_tensor_value_info(name) for name in names]
         return self

@@ -1,7 +1,6 @@
 """Operators an affine map crosses, backward and forward, and the names of what it leaves behind."""
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 from net import Net, check_fused
 
@@ -36,20 +35,12 @@ def test_batch_norm_backward_across_averages(form: str) -> None:
     assert pool.outputs[0].name == "y"
 
 
-def positive_norm(net: Net, x: str, channels: int) -> str:
-    norm = net.batch_norm(x, channels)
-    weights = {w.name: w for w in net.weights}
-    gamma = weights[f"{norm}_gamma"]
-    gamma.raw_data = np.abs(np.frombuffer(gamma.raw_data, np.float32)).tobytes()
-    return norm
-
-
 @pytest.mark.parametrize("op", ["MaxPool", "GlobalMaxPool", "ReduceMax"])
 def test_batch_norm_backward_across_maxima(op: str) -> None:
     attrs = {"MaxPool": {"kernel_shape": [2, 2]}, "ReduceMax": {"axes": [3]}}.get(op, {})
     net = Net()
     net.node(op, conv_then(net), out="p", **attrs)
-    positive_norm(net, "p", 4)
+    net.positive_norm("p", 4)
     check_fused(net.output("y").model(), ["Conv", op])
 
 
@@ -90,7 +81,7 @@ def test_the_scale_goes_where_the_shift_cannot(op: str) -> None:
     attrs = {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0]} if op.endswith("Pool") else {}
     extra = [net.constant("pads", np.array([0, 0, 1, 0, 0, 0, 1, 2]))] if op == "Pad" else []
     net.node(op, conv_then(net), *extra, out="p", **attrs)
-    positive_norm(net, "p", 4)
+    net.positive_norm("p", 4)
     result = check_fused(net.output("y").model(), ["Conv", op, "Add"])
     assert [node.name for node in result.model.graph] == ["n_c", "n_p", "n_y_shift"]
     assert result.applied[0].nodes == ("n_c", "n_p", "n_y")

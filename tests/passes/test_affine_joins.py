@@ -73,7 +73,7 @@ def test_skip_join_gives_the_shift_to_the_side_that_takes_it() -> None:
     net.input("x", 1, 3, 6, 6)
     net.node("Relu", net.conv("x", 3, 4, 3, 3, out="a"), out="r")
     net.node("Sub", "r", net.conv("x", 3, 4, 3, 3, out="b"), out="j")
-    positive_norm(net, "j", 4)
+    net.positive_norm("j", 4)
     check_fused(net.output("y").model(), ["Conv", "Relu", "Conv", "Sub"])
 
 

@@ -1,7 +1,6 @@
 """Axes, padding, pools and number formats that keep a map out of an operator."""
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 from guards import Guards, image
 from net import Net
