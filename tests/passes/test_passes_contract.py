@@ -190,6 +190,22 @@ def test_the_model_given_is_untouched() -> None:
     assert serialize(given) == before
 
 
+@pytest.mark.parametrize("channels", [4, 40])
+def test_weights_that_are_written_to_in_place_are_noticed(channels: int) -> None:
+    """A copy of a model shares its weights; a pass that writes into them changes the original."""
+    made = Net()
+    made.input("x", 2, 3, 5, 5)
+    given = made.output(made.conv("x", 3, channels, 3, 3)).model()
+    weight = given.graph.initializers["c_w"]
+    weight.const_value = ir.Tensor(weight.const_value.numpy().copy(), name="c_w")
+
+    def write(m: ir.Model) -> None:
+        m.graph.initializers["c_w"].const_value.numpy()[0] *= 1 + 1e-6
+
+    with pytest.raises(PassError, match="it changed the model it was given"):
+        run_passes(given, [Bad(write, (Site("done", ("n_c",)),))])
+
+
 def test_defaults_of_inputs_stay() -> None:
     made = net()
     made.input("c_w", 4, 3, 3, 3)

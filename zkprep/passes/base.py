@@ -24,6 +24,7 @@ import onnx_ir as ir
 from zkprep.errors import PassError, ZkprepError
 from zkprep.files import first_line
 from zkprep.model import serialize
+from zkprep.passes.fingerprint import Fingerprints
 from zkprep.passes.oracle import Oracle
 
 
@@ -95,30 +96,30 @@ def run_passes(model: ir.Model, passes: Sequence[Pass]) -> PassResult:
         PassError: a pass broke the contract, or raised something that is no refusal of the input.
         InputError: a pass refused the input, or nothing here can run the model to check a rewrite.
     """
-    original_bytes = serialize(model)
-    current, current_bytes = model, original_bytes
-    oracle, full_check = Oracle(model), _passes_full_check(original_bytes)
+    fingerprints = Fingerprints()
+    current, fingerprint = model, fingerprints.of(model)
+    oracle, full_check = Oracle(model), not _check(serialize(model), full_check=True)
     sites: list[Site] = []
     for position, one in enumerate(passes):
         blame = _blame(passes[: position + 1])
         result = _call(one, current, blame)
-        changed = serialize(result.model)
-        if serialize(current) != current_bytes:
+        if fingerprints.of(current) != fingerprint:
             raise PassError(f"{blame}: it changed the model it was given")
         sites += result.sites
-        breach = _account(current, result, changed=changed != current_bytes)
-        if changed != current_bytes and not breach:
+        new = fingerprints.of(result.model)
+        breach = _account(current, result, changed=new != fingerprint)
+        if new != fingerprint and not breach:
             narrowing = isinstance(one, NarrowingPass)
             if narrowing and _signature(result.model) != _signature(current):
                 oracle = Oracle(current, feeds_of=result.model)
             breach = (
                 _interface(current, result.model, narrowing=narrowing)
-                or _check(changed, full_check=full_check)
+                or _check(serialize(result.model), full_check=full_check)
                 or oracle.difference(result.model)
             )
         if breach:
             raise PassError(f"{blame}: {breach}")
-        current, current_bytes = result.model, changed
+        current, fingerprint = result.model, new
     return PassResult(current, tuple(sites))
 
 
@@ -184,10 +185,6 @@ def _check(data: bytes, *, full_check: bool) -> str:
     except Exception as error:  # noqa: BLE001 - the checker documents no closed set of errors
         return f"the ONNX checker rejects the result: {first_line(error)}"
     return ""
-
-
-def _passes_full_check(data: bytes) -> bool:
-    return not _check(data, full_check=True)
 
 
 def _node_names(model: ir.Model) -> set[str]:
