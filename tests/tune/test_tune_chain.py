@@ -132,8 +132,8 @@ def test_four_inner_columns_lose() -> None:
     for choice in circuits.choices(Point(SCALE, SCALE, 1)):
         columns = choice.spec.num_inner_cols
         by_columns[columns] = min(choice.seconds, by_columns.get(columns, choice.seconds))
-    assert sorted(by_columns) == [1, 2, 3, 4]
-    assert by_columns[4] > 1.3 * min(by_columns[columns] for columns in (1, 2, 3))
+    assert sorted(by_columns) == [2, 4], "unaligned columns are not counted the same twice"
+    assert by_columns[4] > 1.3 * by_columns[2]
 
 
 def test_nothing_is_chosen_that_soundness_forbids() -> None:
