@@ -24,8 +24,9 @@ from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.demand import Demand
 
 LEGS = range(1, 7)
-# One or three columns leave cells unaligned, and EZKL then counts them in the order its threads
-# run: settings would differ from run to run, and a verifier could not make the keys again.
+# With one column EZKL's count of cells depends on how its threads ran: eight runs of gen_settings gave
+# two or three different settings, and a verifier could not make the keys again. With two, one. Three
+# cost more than two, and nothing shows that they are always counted alike.
 INNER_COLUMNS = (2, 4)
 SMALLEST_LOGROWS = 10
 LOOKUP_MARGIN = 2
