@@ -24,7 +24,7 @@ from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.demand import Demand
 
 LEGS = range(1, 7)
-# With one column EZKL's count of cells depends on how its threads ran: eight runs of gen_settings gave
+# With one column EZKL counts cells in the order its threads run: eight runs of gen_settings gave
 # two or three different settings, and a verifier could not make the keys again. With two, one. Three
 # cost more than two, and nothing shows that they are always counted alike.
 INNER_COLUMNS = (2, 4)
