@@ -25,8 +25,8 @@ from zkprep.tune.demand import Demand
 
 LEGS = range(1, 7)
 # With one column EZKL counts cells in the order its threads run: eight runs of gen_settings gave
-# two or three different settings, and a verifier could not make the keys again. With two, one. Three
-# cost more than two, and nothing shows that they are always counted alike.
+# two or three different settings, and a verifier could not make the keys again; with two, one.
+# Three cost more, and nothing shows that they are always counted alike.
 INNER_COLUMNS = (2, 4)
 SMALLEST_LOGROWS = 10
 LOOKUP_MARGIN = 2
