@@ -19,11 +19,12 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from zkprep import baselines, pipeline, prover
+from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
+from zkprep.proving import baselines, prover
 from zkprep.report.types import SliceReport
 from zkprep.store import open_run
 

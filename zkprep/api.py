@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import onnx_ir as ir
 
-from zkprep import audit, chain, passes, pipeline, sizing
+from zkprep import audit, chain, passes, pipeline
 from zkprep.backends.base import Backend, Usage
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.check import CheckReport, check
@@ -16,6 +16,7 @@ from zkprep.model import input_specs, load, output_specs, save
 from zkprep.options import Options
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.prepare import prepare
+from zkprep.proving import sizing
 from zkprep.report import compare as comparing
 from zkprep.report.types import Report, read_report
 from zkprep.slices import Slicing

@@ -18,7 +18,7 @@ from zkprep.backends.base import Backend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout, read_fixed_columns
 from zkprep.cost.machine import Calibration, Probe, fit, keep
-from zkprep.sized import input_data
+from zkprep.proving.sized import input_data
 
 Tell = Callable[[str], None]
 

@@ -19,9 +19,9 @@ from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost.cells import assignments
 from zkprep.errors import BackendError, OutOfMemory, RangeExceeded, TimedOut, TooLarge
 from zkprep.felts import decode, dequantise
-from zkprep.fidelity import errors
 from zkprep.model import Feeds, Runner, input_specs, output_specs, save, seeded_inputs
-from zkprep.sized import input_data
+from zkprep.proving.fidelity import errors
+from zkprep.proving.sized import input_data
 from zkprep.support.layout import misread
 
 SEED = 0

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import msgspec
 
-from zkprep import audit, baselines, prover, srs
-from zkprep.assemble import assemble
+from zkprep import audit, srs
 from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness
-from zkprep.compose import Keyed, compose
 from zkprep.errors import Disagreement, Imprecise, RangeExceeded, VerificationError
 from zkprep.inputs import inputs_like, read_input, read_samples
-from zkprep.job import Fit, Job
 from zkprep.model import Feeds, save, seeded_inputs
 from zkprep.options import SCALES, Baselines, Options
 from zkprep.prepare import Prepared, prepare
+from zkprep.proving import baselines, prover
+from zkprep.proving.assemble import assemble
+from zkprep.proving.compose import Keyed, compose
+from zkprep.proving.job import Fit, Job
+from zkprep.proving.sized import Sized, input_data
+from zkprep.proving.sizing import cut_and_size
 from zkprep.report.types import Report, Verdict, dump
-from zkprep.sized import Sized, input_data
-from zkprep.sizing import cut_and_size
 from zkprep.slices import Slicing
 from zkprep.statement import digest
 from zkprep.statement import dump as dump_statement

@@ -12,7 +12,6 @@ from pathlib import Path
 from zkprep import srs
 from zkprep.backends.base import Backend
 from zkprep.circuit import Settings, read_settings
-from zkprep.compose import Keyed, compose
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
@@ -20,7 +19,8 @@ from zkprep.errors import BackendError, InputError, StatementError
 from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
 from zkprep.prepare import prepare
-from zkprep.sized import Sized
+from zkprep.proving.compose import Keyed, compose
+from zkprep.proving.sized import Sized
 from zkprep.slices import Slice, apply_cut
 from zkprep.statement import Slice as Claimed
 from zkprep.statement import Statement

@@ -9,14 +9,14 @@ import onnx_ir as ir
 import pytest
 from tune_chains import add, build, conv
 
-from zkprep import trial
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.circuit import layout
 from zkprep.errors import BackendError
 from zkprep.model import input_specs, load
-from zkprep.sized import input_data
+from zkprep.proving import trial
+from zkprep.proving.sized import input_data
 from zkprep.slices import Slice
 from zkprep.tune import Circuits, Limits, tuned
 

@@ -20,8 +20,8 @@ from zkprep.backends.base import Backend, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, Disagreement, Imprecise, ZkprepError
 from zkprep.model import Feeds, Runner
+from zkprep.proving.sized import Sized, input_data, inputs_of, outputs_of
 from zkprep.report.types import Fidelity
-from zkprep.sized import Sized, input_data, inputs_of, outputs_of
 
 FINER_BITS = 4
 FINER_LEGS = 5

@@ -9,7 +9,8 @@ from zkprep import __version__
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.work import predict
-from zkprep.job import Job
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized
 from zkprep.report.types import (
     ChoiceReport,
     Counts,
@@ -24,7 +25,6 @@ from zkprep.report.types import (
     Verdict,
     total,
 )
-from zkprep.sized import Sized
 
 
 def slice_report(

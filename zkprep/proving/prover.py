@@ -16,11 +16,11 @@ import onnx_ir as ir
 
 from zkprep.backends.base import Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
-from zkprep.fidelity import require_chain_faithful, require_faithful
-from zkprep.job import Job
 from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
+from zkprep.proving.fidelity import require_chain_faithful, require_faithful
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized, input_data, outputs_of
 from zkprep.report.types import Measured
-from zkprep.sized import Sized, input_data, outputs_of
 from zkprep.slices import Slice
 from zkprep.srs import Srs, obtain
 from zkprep.store import SliceFiles

@@ -7,16 +7,17 @@ circuit takes more memory than its cells suggested has the model cut again, that
 
 from dataclasses import replace
 
-from zkprep import trial, tune
+from zkprep import tune
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
 from zkprep.cost.work import REFERENCE
 from zkprep.errors import TooLarge
-from zkprep.job import Job
 from zkprep.model import input_specs, output_specs
 from zkprep.options import Baselines, Options, memory_limit
 from zkprep.prepare import Prepared
-from zkprep.sized import Sized
+from zkprep.proving import trial
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
 
 MEMORY_ROUNDS = 8

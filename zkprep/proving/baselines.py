@@ -6,19 +6,20 @@ report, never the end of the run.
 
 from collections.abc import Mapping, Sequence
 
-from zkprep import prover, srs
-from zkprep.assemble import slice_report, variant_report
+from zkprep import srs
 from zkprep.backends.base import Witness
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
-from zkprep.fidelity import compare, errors
-from zkprep.job import Job
 from zkprep.model import Runner
 from zkprep.options import Baselines, memory_limit
+from zkprep.proving import prover
+from zkprep.proving.assemble import slice_report, variant_report
+from zkprep.proving.fidelity import compare, errors
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized, outputs_of
 from zkprep.report.types import Fidelity, Measured, Variant
-from zkprep.sized import Sized, outputs_of
 
 NOTES = {
     "ezkl": "the whole model, EZKL's defaults and calibration, Freivalds off",

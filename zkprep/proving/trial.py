@@ -17,9 +17,9 @@ import onnx_ir as ir
 from zkprep.backends.base import NOTHING_USED, Backend, Usage, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.files import write_atomically
-from zkprep.job import Job
 from zkprep.model import Feeds, Runner, serialize
-from zkprep.sized import Sized, input_data
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized, input_data
 from zkprep.slices import Slice
 from zkprep.tune import Demand, Saving
 

@@ -8,7 +8,7 @@ from zkprep import __version__, statement
 from zkprep.files import digest, file_digest
 from zkprep.model import TensorSpec, input_specs, output_specs, serialize
 from zkprep.prepare import Prepared
-from zkprep.sized import Sized
+from zkprep.proving.sized import Sized
 from zkprep.slices import Slicing
 from zkprep.srs import Srs
 from zkprep.statement import OuterPort, Port, PortRef, Statement
