@@ -15,6 +15,7 @@ LAYERS = (
     {"zkprep", "zkprep.errors"},
     {"zkprep.felts", "zkprep.files", "zkprep.circuit", "zkprep.claim"},
     {
+        "zkprep.heads",
         "zkprep.limits",
         "zkprep.model",
         "zkprep.inputs",
@@ -143,6 +144,7 @@ def test_chain_is_pure() -> None:
         "zkprep.evidence",
         "zkprep.circuit",
         "zkprep.felts",
+        "zkprep.heads",
         "zkprep.errors",
     }
     for module in ("zkprep.chain", *reached):

@@ -9,7 +9,7 @@ import pytest
 from honest_chain import SPEC, honest_statement, raw, replace_port, replace_slice
 
 from zkprep.errors import StatementError
-from zkprep.statement import OuterPort, PortRef, Statement, Wire, dump, load
+from zkprep.statement import Head, OuterPort, PortRef, Statement, Wire, dump, load
 
 HONEST = honest_statement()
 
@@ -40,6 +40,11 @@ def with_output(**changes: Any) -> Callable[[Statement], Statement]:
 
 def with_preparation(**changes: Any) -> Callable[[Statement], Statement]:
     return lambda s: replace(s, preparation=replace(s.preparation, **changes))
+
+
+def with_head(**changes: Any) -> Callable[[Statement], Statement]:
+    head = Head(tensor="p", source="y", function="Softmax", axis=0, last=False, shape=(2,))
+    return lambda s: replace(s, heads=(replace(head, **changes),))
 
 
 def wire(tensor: str, source: tuple[int, int], target: tuple[int, int]) -> Wire:
@@ -158,6 +163,19 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
     "dropped reader": (with_input(ports=(PortRef(0, 0),)), "slice 2: input 'x' is fed 0 times"),
     "unread output": (unread_output, "slice 2: output 'y' is read by no wire and no model output"),
     "tensor produced twice": (renamed, "tensor 'x' is produced twice"),
+    # (g) heads
+    "head of an inner tensor": (
+        with_head(source="b"),
+        "head 'p' is a function of 'b', no proved output",
+    ),
+    "head along no axis": (with_head(axis=1), "head 'p': 'y' has no axis 1"),
+    "head with other values": (with_head(shape=(3,)), "head 'p' has 3 values, expected 2"),
+    "argmax of every element": (
+        with_head(function="ArgMax"),
+        "head 'p' has 2 values, expected 1",
+    ),
+    "head named as an output": (with_head(tensor="y"), "'y' names two tensors of the model"),
+    "head named as an input": (with_head(tensor="x"), "'x' names two tensors of the model"),
 }
 
 

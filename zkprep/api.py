@@ -76,7 +76,7 @@ def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> C
         InputError: unusable model or folder.
         TooLarge: no cut keeps the limits.
     """
-    prepared = prepare(model, options.dims)
+    prepared = prepare(model, options.dims, keep_head=options.keep_head)
     slicing = sizing.cut(prepared, options)
     summary = CutSummary(file_digest(model), *_summaries(slicing))
     if out is not None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from zkprep.errors import InputError, LinkMismatch, ProofRejected, StatementError, UntrustedSrs
 from zkprep.evidence import Evidence, SliceFiles, open_slice
-from zkprep.felts import quantise
+from zkprep.felts import dequantise, quantise
+from zkprep.heads import describe, evaluate
 from zkprep.statement import Port, PortRef, Srs, Statement, digest, first_difference, load
 
 # A KZG file for 2**k rows has 128 * 2**k + 260 bytes, the first four k; a verifier needs k = 1.
@@ -73,8 +74,20 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A model output that is a function of a proved one, computed here: which, and its values."""
+
+    function: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What has been proved: the function of this statement takes `inputs` to `outputs`."""
+    """What has been proved: the function of this statement takes `inputs` to `outputs`.
+
+    `heads` are the model's outputs that follow from the proved ones.
+    """
 
     digest: str
     proofs: int
@@ -82,6 +95,7 @@ class Verdict:
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     test_srs: bool
+    heads: dict[str, Derived] = field(default_factory=dict)
 
 
 def verify(
@@ -143,6 +157,7 @@ def verify(
         inputs=inputs,
         outputs=outputs,
         test_srs=any(piece.srs.origin == "test" for piece in claim.slices),
+        heads=_heads(claim, outputs),
     )
 
 
@@ -220,6 +235,20 @@ def _outer_tensors(
         values = _values(evidence, outer.ports[0], port)
         outputs[outer.tensor] = Tensor(outer.shape, port.scale, values)
     return inputs, outputs
+
+
+def _heads(claim: Statement, outputs: Mapping[str, Tensor]) -> dict[str, Derived]:
+    """The heads of the proved outputs; ArgMax compares the integers themselves."""
+    found = {}
+    for head in claim.heads:
+        source = outputs[head.source]
+        if head.function == "ArgMax":
+            values = np.array(source.values, dtype=object)
+        else:
+            values = dequantise(source.values, source.scale)
+        made = evaluate(head, values.reshape(source.shape))
+        found[head.tensor] = Derived(describe(head), head.shape, tuple(made.ravel().tolist()))
+    return found
 
 
 def _require_claimed(proved: Mapping[str, Tensor], claimed: Mapping[str, Sequence[int]]) -> None:

@@ -20,9 +20,11 @@ from zkprep import passes
 from zkprep.backends.base import Backend
 from zkprep.errors import InputError
 from zkprep.files import file_digest
+from zkprep.heads import describe
 from zkprep.model import load
 from zkprep.opinion import Opinion, ask
 from zkprep.passes.base import Pass, Site, run_passes
+from zkprep.passes.behead import behead
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 from zkprep.passes.normalise import normalise_passes
 from zkprep.support import operator_of, refusals, refused_operators
@@ -60,6 +62,7 @@ class CheckReport(msgspec.Struct, frozen=True):
         provable: whether zkprep can prove its function.
         findings: what EZKL would reject or get wrong, in the order of the model.
         fine: how many nodes of the prepared model EZKL takes as they are, by operator.
+        heads: what is left out at the model's end, for the verifier to evaluate, in words.
         ezkl: what EZKL itself makes of the prepared model; None when something is refused.
     """
 
@@ -69,6 +72,7 @@ class CheckReport(msgspec.Struct, frozen=True):
     findings: list[Finding]
     fine: dict[str, int]
     ezkl: Opinion | None
+    heads: list[str] = []
 
 
 def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
@@ -81,7 +85,11 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
     original = load(path)
     survey = _Survey(original, [])
     try:
-        for one in every_pass(dims):
+        for one in normalise_passes(dims, freeze_weights=False):
+            survey = survey.after(one)
+        body = behead(survey.model)
+        survey = _Survey(body.model, survey.findings)
+        for one in (*passes.default_passes(), KeepBatchAxis()):
             survey = survey.after(one)
     except InputError:
         hopeless = refused_operators(original)
@@ -91,7 +99,7 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
         return CheckReport(str(path), file_digest(path), False, found, {}, None)
     refused = refusals(survey.model)
     findings = survey.findings + [Finding(r.operator, r.node, r.reason, REFUSED) for r in refused]
-    opinion = None if refused else ask(survey.model, path, backend)
+    opinion = None if refused else ask(survey.model, path, backend, body.heads)
     return CheckReport(
         model=str(path),
         digest=file_digest(path),
@@ -99,13 +107,8 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
         findings=findings,
         fine=_fine(survey.model, {r.node for r in refused}),
         ezkl=opinion,
+        heads=[describe(head) for head in body.heads],
     )
-
-
-def every_pass(dims: Mapping[str, int]) -> tuple[Pass, ...]:
-    """What a model goes through before EZKL sees it whole, as one slice."""
-    prepare = passes.default_passes()
-    return (*normalise_passes(dims, freeze_weights=False), *prepare, KeepBatchAxis())
 
 
 @dataclass(frozen=True, slots=True)

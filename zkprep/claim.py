@@ -83,6 +83,26 @@ class OuterPort(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ports: Annotated[tuple[PortRef, ...], msgspec.Meta(min_length=1)]
 
 
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A model output that the verifier computes from a proved one; see `zkprep.heads`.
+
+    Attributes:
+        tensor: its name in the model.
+        source: the proved output it is a function of.
+        function: which function.
+        axis: along which axis of the source; 0 for Sigmoid, which has none.
+        last: for ArgMax, whether the last of equal largest elements counts, not the first.
+        shape: its shape.
+    """
+
+    tensor: Name
+    source: Name
+    function: Literal["ArgMax", "LogSoftmax", "Sigmoid", "Softmax"]
+    axis: Index
+    last: bool
+    shape: Shape
+
+
 class ModelDigests(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """sha256 of the ONNX file as given, and of the whole model after preparation."""
 
@@ -96,11 +116,13 @@ class Preparation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     Attributes:
         passes: names of the passes in the order they ran.
         dims: the named dimensions that were set, sorted by name.
+        keep_head: whether Softmax and the like at the end stay in the circuit.
         cut: per slice, the names of its nodes in the normalised model.
     """
 
     passes: tuple[Name, ...]
     dims: tuple[tuple[Name, Size], ...]
+    keep_head: bool = False
     cut: tuple[Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)], ...]
 
 
@@ -113,7 +135,8 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         prover: the prover's name and version, such as "ezkl 23.0.5".
         wires: in the order of their targets.
         inputs: the model's inputs, in graph order.
-        outputs: the model's outputs, in graph order.
+        outputs: the proved outputs, in graph order.
+        heads: the model's outputs that are functions of proved ones.
     """
 
     format: Literal["zkprep.statement/1"] = "zkprep.statement/1"
@@ -125,6 +148,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     wires: tuple[Wire, ...]
     inputs: Annotated[tuple[OuterPort, ...], msgspec.Meta(min_length=1)]
     outputs: Annotated[tuple[OuterPort, ...], msgspec.Meta(min_length=1)]
+    heads: tuple[Head, ...] = ()
 
     def source(self, ref: PortRef) -> Port:
         """The slice output that `ref` names."""

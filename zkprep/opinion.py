@@ -6,6 +6,7 @@ lay out, the answer is left to the slices, each of which passes the same compari
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from msgspec.structs import replace
 
 from zkprep.backends.base import Backend, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
+from zkprep.claim import Head
 from zkprep.cost.cells import assignments
 from zkprep.errors import BackendError, OutOfMemory, RangeExceeded, TimedOut, TooLarge
 from zkprep.felts import decode, dequantise
+from zkprep.heads import with_heads
 from zkprep.model import Feeds, Runner, input_specs, output_specs, save, seeded_inputs
 from zkprep.proving.fidelity import errors
 from zkprep.proving.sized import input_data
@@ -54,14 +57,14 @@ class Opinion(msgspec.Struct, frozen=True):
     error: float | None = None
 
 
-def ask(model: ir.Model, given: Path, backend: Backend) -> Opinion:
-    """EZKL's opinion of the prepared `model` of the file `given`.
+def ask(model: ir.Model, given: Path, backend: Backend, heads: Sequence[Head] = ()) -> Opinion:
+    """EZKL's opinion of the prepared `model` of the file `given`, less its `heads`.
 
     Raises:
         InputError: ONNX Runtime cannot run the model.
     """
     with tempfile.TemporaryDirectory(prefix="zkprep-check-") as name:
-        trial = _Trial(model, given, backend, Path(name))
+        trial = _Trial(model, given, backend, Path(name), tuple(heads))
         save(model, trial.onnx)
         try:
             return _ask(trial)
@@ -79,6 +82,7 @@ class _Trial:
     given: Path
     backend: Backend
     folder: Path
+    heads: tuple[Head, ...] = ()
 
     @property
     def onnx(self) -> Path:
@@ -90,17 +94,18 @@ class _Trial:
         return read_settings((self.folder / "settings.json").read_bytes())
 
     def outputs(self, settings: Settings, feeds: Feeds) -> Feeds:
-        """The outputs of the circuit of the settings written last, by name."""
+        """The outputs of the circuit of the settings written last, and the heads, by name."""
         data, circuit, made = (self.folder / n for n in ("input.json", "circuit", "witness.json"))
         names = [spec.name for spec in input_specs(self.model)]
         data.write_bytes(input_data(names, feeds, {}))
         self.backend.compile(self.onnx, self.folder / "settings.json", circuit)
         self.backend.witness(circuit, data, made)
         specs, scales = output_specs(self.model), settings.model_output_scales
-        return {
+        proved = {
             spec.name: dequantise(map(decode, felts), scale).reshape(spec.static_shape)
             for spec, felts, scale in zip(specs, read_witness(made).outputs, scales, strict=True)
         }
+        return with_heads(self.heads, proved)
 
 
 def _ask(trial: _Trial) -> Opinion:

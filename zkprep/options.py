@@ -38,6 +38,8 @@ class Options:
         samples: more inputs to tune for and to keep the tolerance on (`zkprep.inputs`).
         baselines: what to do with the variants `plain` and `ezkl`: prove them too, only count
             them, or leave them out.
+        keep_head: prove Softmax, LogSoftmax, Sigmoid and ArgMax at the model's end too; otherwise
+            the verifier evaluates them.
         allow_test_srs: generate a test-only SRS where the ceremony's cannot be had.
     """
 
@@ -50,6 +52,7 @@ class Options:
     max_proof_bytes: int | None = None
     samples: Path | None = None
     baselines: Baselines = Baselines.COUNT
+    keep_head: bool = False
     allow_test_srs: bool = True
 
     def __post_init__(self) -> None:

@@ -47,7 +47,7 @@ def prove(
     Raises:
         ZkprepError: what the user gave is not usable, or the prover failed.
     """
-    prepared = prepare(model, options.dims)
+    prepared = prepare(model, options.dims, keep_head=options.keep_head)
     feeds = read_input(data, prepared.normalised)
     with open_run(out, notify) as run:
         run.unpublish()
@@ -73,7 +73,7 @@ def measure(
     Raises:
         ZkprepError: what the user gave is not usable, or the prover failed.
     """
-    prepared = prepare(model, options.dims)
+    prepared = prepare(model, options.dims, keep_head=options.keep_head)
     feeds = (
         read_input(data, prepared.normalised)
         if data is not None

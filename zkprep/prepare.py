@@ -7,9 +7,11 @@ from pathlib import Path
 import onnx_ir as ir
 
 from zkprep import passes
+from zkprep.claim import Head
 from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
+from zkprep.passes.behead import Beheaded, behead
 from zkprep.passes.normalise import normalise
 from zkprep.support import refuse_unsupported
 
@@ -22,7 +24,10 @@ class Prepared:
         path: the file the user gave.
         digest: SHA-256 of that file.
         original: the model as loaded.
-        normalised: the same function, made what EZKL reads; what `plain` slices are cut from.
+        normalised: the same function without its heads, made what EZKL reads; what `plain` slices
+            are cut from.
+        heads: the model's outputs that follow from the normalised model's.
+        keep_head: whether heads were to stay in the circuit.
         model: the prepared model.
         sites: every place a pass looked at, normalisation left out.
         passes: names of the passes, in order.
@@ -37,9 +42,11 @@ class Prepared:
     sites: tuple[Site, ...]
     passes: tuple[str, ...]
     dims: Mapping[str, int]
+    heads: tuple[Head, ...] = ()
+    keep_head: bool = False
 
 
-def prepare(path: Path, dims: Mapping[str, int]) -> Prepared:
+def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> Prepared:
     """Load and prepare the model at `path`, with named dimensions set to `dims`.
 
     Raises:
@@ -48,17 +55,20 @@ def prepare(path: Path, dims: Mapping[str, int]) -> Prepared:
         PassError: a pass broke its contract.
     """
     original = load(path)
-    normalised = normalise(original, dims).model
+    whole = normalise(original, dims).model
+    body = Beheaded(whole, ()) if keep_head else behead(whole)
     chosen = passes.default_passes()
-    result = run_passes(normalised, chosen)
+    result = run_passes(body.model, chosen)
     refuse_unsupported(result.model)
     return Prepared(
         path=path,
         digest=file_digest(path),
         original=original,
-        normalised=normalised,
+        normalised=body.model,
         model=result.model,
         sites=result.sites,
         passes=tuple(one.name for one in chosen),
         dims=dims,
+        heads=body.heads,
+        keep_head=keep_head,
     )

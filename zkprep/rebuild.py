@@ -39,7 +39,7 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
         InputError: the model is unusable, or the SRS of the claimed keys is not on this machine.
         StatementError: the claimed cut or specifications do not fit the model.
     """
-    prepared = prepare(model, dict(claim.preparation.dims))
+    prepared = prepare(model, dict(claim.preparation.dims), keep_head=claim.preparation.keep_head)
     try:
         slicing = apply_cut(prepared.normalised, prepared.model, claim.preparation.cut)
     except InputError as error:

@@ -17,6 +17,7 @@ import msgspec
 
 from zkprep import wellformed
 from zkprep.claim import (
+    Head,
     ModelDigests,
     OuterPort,
     Port,
@@ -28,8 +29,10 @@ from zkprep.claim import (
     Wire,
 )
 from zkprep.errors import StatementError
+from zkprep.heads import describe
 
 __all__ = [
+    "Head",
     "ModelDigests",
     "OuterPort",
     "Port",
@@ -52,7 +55,7 @@ LARGEST_STATEMENT = 1 << 24  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A statement in words: `inputs`, `outputs` and `slices` hold one line each."""
+    """A statement in words: `inputs`, `outputs`, `heads` and `slices` hold one line each."""
 
     digest: str
     model: str
@@ -61,6 +64,7 @@ class Summary:
     passes: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    heads: tuple[str, ...]
     slices: tuple[str, ...]
     links: int
     test_srs: bool
@@ -119,6 +123,7 @@ def summary(statement: Statement) -> Summary:
         passes=statement.preparation.passes,
         inputs=tuple(_port_line(statement.target(o.ports[0])) for o in statement.inputs),
         outputs=tuple(_port_line(statement.source(o.ports[0])) for o in statement.outputs),
+        heads=tuple(map(describe, statement.heads)),
         slices=tuple(map(_slice_line, statement.slices)),
         links=len(statement.wires),
         test_srs=any(piece.srs.origin == "test" for piece in statement.slices),

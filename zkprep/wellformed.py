@@ -6,7 +6,8 @@
     `src/graph/mod.rs` prepare_public_inputs);
 (d) wires point forward; tensor, shape, scale and visibility agree at both ends of a wire;
 (e) all readers of a model input agree likewise; a model output is one slice output;
-(f) every slice input is fed once, every slice output is read, a tensor is produced once.
+(f) every slice input is fed once, every slice output is read, a tensor is produced once;
+(g) a head is a function of a model output, along one of its axes, under a name of its own.
 """
 
 from collections import Counter
@@ -43,6 +44,7 @@ def check(statement: Statement) -> None:
     _check_outer(statement)
     _check_fed(statement)
     _check_read(statement)
+    _check_heads(statement)
 
 
 def _check_preparation(statement: Statement) -> None:
@@ -166,6 +168,24 @@ def _check_read(statement: Statement) -> None:
     repeated = _repeated(produced)
     if repeated:
         raise StatementError(f"tensor '{repeated}' is produced twice")
+
+
+def _check_heads(statement: Statement) -> None:
+    shapes = {outer.tensor: outer.shape for outer in statement.outputs}
+    for head in statement.heads:
+        where = f"head '{head.tensor}'"
+        if head.source not in shapes:
+            raise StatementError(f"{where} is a function of '{head.source}', no proved output")
+        shape = shapes[head.source]
+        if head.axis >= max(1, len(shape)):
+            raise StatementError(f"{where}: '{head.source}' has no axis {head.axis}")
+        size = prod(shape) // (shape[head.axis] if head.function == "ArgMax" and shape else 1)
+        if prod(head.shape) != size:
+            raise StatementError(f"{where} has {prod(head.shape)} values, expected {size}")
+    names = [outer.tensor for outer in (*statement.inputs, *statement.outputs)]
+    repeated = _repeated([*names, *(head.tensor for head in statement.heads)])
+    if repeated:
+        raise StatementError(f"'{repeated}' names two tensors of the model")
 
 
 def _require_port(statement: Statement, ref: PortRef, side: str, where: str) -> None:

@@ -55,6 +55,12 @@ ToleranceOption = Annotated[
 BaselinesOption = Annotated[
     Baselines, typer.Option("--baselines", help="variants plain and ezkl: prove them too, or count")
 ]
+KeepHeadOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-head", help="prove a final Softmax or ArgMax too; else the verifier evaluates it"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="the prover's own log, too")]

@@ -17,6 +17,7 @@ def render(report: CheckReport) -> RenderableType:
     if report.fine:
         fine = ", ".join(f"{count} {operator}" for operator, count in report.fine.items())
         parts.append(Text(f"as they are: {fine}"))
+    parts += [Text(f"left to the verifier: {head}") for head in report.heads]
     if report.ezkl is not None:
         parts.append(Text(f"EZKL: {_opinion(report.ezkl)}"))
     verdict = "can be proved" if report.provable else "cannot be proved"

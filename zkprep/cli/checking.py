@@ -79,6 +79,10 @@ def verify(
         shown = ", ".join(f"{value / 2**tensor.scale:.6g}" for value in tensor.values[:16])
         more = ", ..." if len(tensor.values) > 16 else ""
         typer.echo(f"{name} {list(tensor.shape)} = {shown}{more}")
+    for name, head in verdict.heads.items():
+        shown = ", ".join(f"{value:.6g}" for value in head.values[:16])
+        more = ", ..." if len(head.values) > 16 else ""
+        typer.echo(f"{name} {list(head.shape)} = {shown}{more}  (computed here: {head.function})")
     typer.echo(f"statement {verdict.digest}")
     if verdict.test_srs:
         typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
@@ -102,7 +106,7 @@ def statement(
     said = summary(claim)
     for name in ("model", "zkprep", "prover"):
         typer.echo(f"{name:9} {getattr(said, name)}")
-    for name in ("inputs", "slices", "outputs"):
+    for name in ("inputs", "slices", "outputs", "heads"):
         for line in getattr(said, name):
             typer.echo(f"{name[:-1]:9} {line}")
     typer.echo(f"statement {said.digest}")

@@ -13,6 +13,7 @@ from zkprep.cli.arguments import (
     Format,
     InputOption,
     JsonOption,
+    KeepHeadOption,
     LogrowsOption,
     MemoryOption,
     ModelArgument,
@@ -66,6 +67,7 @@ def slice_(
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
     dim: DimOption = None,
+    keep_head: KeepHeadOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the cut, write nothing")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -80,6 +82,7 @@ def slice_(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        keep_head=keep_head,
     )
     found = slice_model(model, None if dry_run else output, options)
     if json:
@@ -106,6 +109,7 @@ def measure(
     tolerance: ToleranceOption = 0.01,
     samples: SamplesOption = None,
     dim: DimOption = None,
+    keep_head: KeepHeadOption = False,
     baselines: BaselinesOption = Baselines.COUNT,
     explain: Annotated[
         bool, typer.Option("--explain", help="every setting chosen, and what it saves")
@@ -136,6 +140,7 @@ def measure(
         max_proof_bytes=max_proof_bytes,
         samples=samples,
         baselines=baselines,
+        keep_head=keep_head,
     )
     with progress(sys.stderr, quiet=quiet or json) as notify:
         report = pipeline.measure(model, input, options, backend(verbose), notify)
@@ -162,6 +167,7 @@ def prove(
     tolerance: ToleranceOption = 0.01,
     samples: SamplesOption = None,
     dim: DimOption = None,
+    keep_head: KeepHeadOption = False,
     baselines: BaselinesOption = Baselines.COUNT,
     allow_test_srs: TestSrs = True,
     json: JsonOption = False,
@@ -183,6 +189,7 @@ def prove(
         max_proof_bytes=max_proof_bytes,
         samples=samples,
         baselines=baselines,
+        keep_head=keep_head,
         allow_test_srs=allow_test_srs,
     )
     with progress(sys.stderr, quiet=quiet or json) as notify:

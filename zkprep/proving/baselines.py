@@ -12,6 +12,7 @@ from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
+from zkprep.heads import with_heads
 from zkprep.model import Runner
 from zkprep.options import Baselines, memory_limit
 from zkprep.proving import prover
@@ -57,7 +58,9 @@ def variant(
         outputs = {}
         for one, made in zip(sized, witnesses, strict=True):
             outputs.update(outputs_of(one, made))
-        whole = errors(outputs, Runner(job.prepared.original)(job.feeds))
+        whole = errors(
+            with_heads(job.prepared.heads, outputs), Runner(job.prepared.original)(job.feeds)
+        )
     times: list[Measured | None] = [*measured] or [None] * len(sized)
     slices = [slice_report(*row) for row in zip(sized, times, each, strict=True)]
     return variant_report(note, slices, whole)

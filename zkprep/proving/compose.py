@@ -35,6 +35,7 @@ def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover
         preparation=statement.Preparation(
             passes=prepared.passes,
             dims=tuple(sorted(prepared.dims.items())),
+            keep_head=prepared.keep_head,
             cut=tuple(piece.nodes for piece in slicing.slices),
         ),
         slices=slices,
@@ -44,6 +45,7 @@ def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover
         ),
         inputs=_outer(input_specs(prepared.normalised), [one.inputs for one in slices]),
         outputs=_outer(output_specs(prepared.normalised), [one.outputs for one in slices]),
+        heads=prepared.heads,
     )
 
 

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from zkprep.backends.base import Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.heads import with_heads
 from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
 from zkprep.proving.fidelity import require_chain_faithful, require_faithful
 from zkprep.proving.job import Job
@@ -98,10 +99,11 @@ def require_faithful_chain(
         Disagreement: a slice's circuit computes something else than its model.
     """
     run, tolerance = Runner(job.prepared.original), job.options.tolerance
-    outputs = _outputs(sized, witnesses)
+    heads = job.prepared.heads
+    outputs = with_heads(heads, _outputs(sized, witnesses))
     require_chain_faithful(outputs, run(job.feeds), tolerance, argmax=argmax)
     for feeds in job.given:
-        outputs = _outputs(sized, _witness_apart(job, sized, feeds))
+        outputs = with_heads(heads, _outputs(sized, _witness_apart(job, sized, feeds)))
         require_chain_faithful(outputs, run(feeds), tolerance, argmax=argmax)
 
 
