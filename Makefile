@@ -12,7 +12,7 @@ OUT    ?= runs/digits
 ARGS   ?= $(if $(filter $(DIGITS)/model.onnx,$(MODEL)),--blocks 3)
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long check operators format clean
+.PHONY: help prove test test-long check operators circuits baseline format bench-fusion clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,12 @@ check: $(VENV)/dev.stamp ## ruff and mypy --strict
 
 operators: $(VENV)/dev.stamp ## run every case of the operator matrix, record it, write docs/operators.md
 	$(BIN)/python tests/operators/document.py --record
+
+circuits: $(VENV)/core.stamp ## build the corpus, or CASES="lenet5 ...", each case in its folder
+	$(BIN)/python -m circuits.make $(CASES)
+
+baseline: $(VENV)/core.stamp ## count the corpus anew, or CASES; write its baselines and table; no keys
+	$(BIN)/python -m benchmarks.baseline $(CASES)
 
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""The corpus: one folder per case, each with a seeded builder or a trained model."""
