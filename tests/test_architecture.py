@@ -13,7 +13,8 @@ PACKAGES = ("zkprep", "slicer")
 # Lowest first; a module imports its own layer and those below.
 LAYERS = (
     {"zkprep", "zkprep.errors"},
-    {"zkprep.felts", "zkprep.files", "zkprep.circuit", "zkprep.claim"},
+    {"zkprep.felts", "zkprep.files", "zkprep.outline", "zkprep.circuit", "zkprep.claim"},
+    {"zkprep.onnx_file"},
     {
         "zkprep.heads",
         "zkprep.limits",
@@ -33,7 +34,7 @@ LAYERS = (
         "zkprep.store",
         "zkprep.prepare",
     },
-    {"zkprep.slices", "zkprep.tune", "zkprep.report", "zkprep.progress"},
+    {"zkprep.slices", "zkprep.tune", "zkprep.report", "zkprep.progress", "zkprep.fusing"},
     {"zkprep.proving", "zkprep.calibrate"},
     {"zkprep.rebuild", "zkprep.audit", "zkprep.opinion"},
     {"zkprep.pipeline", "zkprep.check"},

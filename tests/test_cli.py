@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from zkprep import api
 from zkprep.backends.fake import FakeBackend
 from zkprep.cli import app, console
+from zkprep.model import load
 
 DIGITS = Path(__file__).parent.parent / "circuits/digits"
 MODEL, INPUT = str(DIGITS / "model.onnx"), str(DIGITS / "input.json")
@@ -105,7 +105,7 @@ def test_fuse(tmp_path: Path) -> None:
     assert "6 fused, 0 left" in done.stdout
     sites = json.loads(run("fuse", MODEL, "-o", tmp_path / "out.onnx", "--json").stdout)
     assert [site["reason"] for site in sites] == [""] * 6
-    assert len(list(api.load(tmp_path / "out.onnx").graph)) == 17
+    assert len(list(load(tmp_path / "out.onnx").graph)) == 17
 
 
 def test_slice(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zkprep.api.fuse_file", interrupt)
+    monkeypatch.setattr("zkprep.fusing.fuse_file", interrupt)
     done = run("fuse", MODEL, "-o", "out.onnx")
     assert done.exit_code == 130
     assert "interrupted" in done.stderr

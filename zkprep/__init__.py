@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from zkprep.api import (
         check_model,
         compare,
-        fuse_file,
-        fuse_model,
         measure,
         prove,
         slice_model,
         verify,
     )
+    from zkprep.fusing import fuse_file, fuse_model
     from zkprep.options import Options
 
 __all__ = [
@@ -41,6 +40,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'zkprep' has no attribute '{name}'")
+    # Fusion alone needs little of the rest.
+    if name.startswith("fuse_"):
+        from zkprep import fusing
+
+        return getattr(fusing, name)
     from zkprep import api
 
     return getattr(api, name)

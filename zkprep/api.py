@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import onnx_ir as ir
 
-from zkprep import audit, chain, passes, pipeline
+from zkprep import audit, chain, pipeline
 from zkprep.backends.base import Backend, Usage
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.check import CheckReport, check
-from zkprep.errors import InputError
 from zkprep.files import file_digest, write_atomically
-from zkprep.model import input_specs, load, output_specs, save
+from zkprep.fusing import fuse_file, fuse_model
+from zkprep.model import input_specs, output_specs, save
 from zkprep.options import Options
-from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.prepare import prepare
 from zkprep.proving import sizing
 from zkprep.report import compare as comparing
@@ -22,33 +20,19 @@ from zkprep.report.types import Report, read_report
 from zkprep.slices import Slicing
 from zkprep.store import Notify
 
+__all__ = [
+    "check_model",
+    "compare",
+    "fuse_file",
+    "fuse_model",
+    "measure",
+    "prove",
+    "slice_model",
+    "verify",
+]
+
 DEFAULTS = Options()
 CHECK_SECONDS = 20.0
-
-
-def fuse_model(model: ir.Model) -> PassResult:
-    """A smaller model of the same function, and every place that was looked at.
-
-    The interface, the opset and the names of surviving tensors are those of `model`, which is
-    left untouched; nodes without a name get one.
-
-    Raises:
-        PassError: a pass broke its contract; nothing is returned.
-    """
-    return run_passes(model, passes.fusion_passes())
-
-
-def fuse_file(src: Path, dst: Path) -> tuple[Site, ...]:
-    """`fuse_model` from file to file; `dst` is written whole or not at all, even if nothing fused.
-
-    Raises:
-        InputError: `src` is no valid model, `dst` cannot be written or is `src`.
-    """
-    if dst.exists() and src.exists() and dst.samefile(src):
-        raise InputError(f"'{dst}' is the input itself; fuse never works in place")
-    result = fuse_model(load(src))
-    save(result.model, dst)
-    return result.sites
 
 
 class SliceSummary(msgspec.Struct, frozen=True):

@@ -1,29 +1,48 @@
 """Files and bytes, without a word about what is in them: atomic writing, digests, error lines."""
 
+import errno
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from zkprep.errors import InputError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to a temporary name beside `path`, then rename.
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, whole or piece by piece, to a temporary name beside `path`, then rename.
 
     Raises:
         InputError: the folder cannot be written or the disk is full.
     """
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes | Iterable[bytes]]) -> None:
+    """Write several files, each to a temporary name beside it, then rename all, in order.
+
+    Raises:
+        InputError: a folder cannot be written or the disk is full; no file has changed.
+    """
+    written: dict[Path, Path] = {}
+    path = next(iter(contents))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
+            for path, data in contents.items():
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+                written[path] = Path(name)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.writelines([data] if isinstance(data, bytes) else data)
+                Path(name).chmod(0o644)
+            for path, temporary in written.items():
+                temporary.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            for temporary in written.values():
+                temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error.strerror or error}") from None

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
+from zkprep.outline import outline
 
 LARGEST = 2**28
 """Most elements of a tensor."""
@@ -114,7 +115,7 @@ def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
 
 def _written(model: ir.Model) -> onnx.ModelProto:
     try:
-        return ir.to_proto(model)
+        return outline(model)[0]
     except Exception as error:  # noqa: BLE001 - onnx-ir documents no closed set of errors
         cause: BaseException = error
         while cause.__cause__ is not None:
@@ -124,9 +125,6 @@ def _written(model: ir.Model) -> onnx.ModelProto:
 
 def _refuse_inferred(proto: onnx.ModelProto) -> None:
     """Refuse tensors between the operators that are too large, as far as their sizes are known."""
-    for weight in proto.graph.initializer:
-        if len(weight.raw_data) > _LONGEST_SHAPE:
-            weight.ClearField("raw_data")
     try:
         found = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except Exception:  # noqa: BLE001 - normalisation infers strictly, and says what is wrong

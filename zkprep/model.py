@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from zkprep import onnx_file
 from zkprep.errors import InputError
 from zkprep.files import first_line, write_atomically
 from zkprep.limits import refuse_impossible
+from zkprep.onnx_file import EMBED_UP_TO, OnnxFile
+from zkprep.outline import is_lazy, weight_bytes
 
 Feeds = dict[str, NDArray[Any]]
-
-_LARGEST_PROTO = 2**31 - 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,28 @@ class TensorSpec:
 
 
 def load(path: Path) -> ir.Model:
-    """The ONNX model at `path`, with the weights of external files brought into memory.
+    """The ONNX model at `path`, with its weights, those of external files too, in memory.
+
+    Raises:
+        InputError: missing, not ONNX, invalid, impossible, too large, or its weights are not
+            beside it.
+    """
+    model = load_lazily(path).model
+    size = weight_bytes(model)
+    if size > EMBED_UP_TO:
+        raise InputError(
+            f"model '{path}' has {size / 1e9:.1f} GB of weights; up to 2 GB can be proved",
+            hint="zkprep fuse takes larger ones",
+        )
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            if value.const_value is not None and is_lazy(value.const_value):
+                value.const_value = _in_memory(value.const_value)
+    return model
+
+
+def load_lazily(path: Path) -> OnnxFile:
+    """The ONNX model at `path`; its large weights stay on disk and are read when asked for.
 
     Raises:
         InputError: missing, not ONNX, invalid, impossible, or its weights are not beside it.
@@ -57,25 +78,28 @@ def load(path: Path) -> ir.Model:
     if not path.is_file():
         raise InputError(f"model '{path}' is not a file", hint="give the path of an .onnx file")
     try:
-        onnx.checker.check_model(str(path))
-        model = ir.load(path)
-        too_large = _weight_bytes(model) > _LARGEST_PROTO
-        if not too_large:
-            ir.external_data.load_to_model(model)
+        found = onnx_file.read(path)
     except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
         reason = first_line(error)
         if isinstance(error, DecodeError) or "parse proto" in reason:
             reason = "it is no protobuf: not an ONNX file, cut short or damaged"
         raise InputError(f"model '{path}' is not a valid model: {reason}") from None
-    if too_large:
-        raise InputError(
-            f"model '{path}' has {_weight_bytes(model) / 1e9:.1f} GB of weights; "
-            "up to 2 GB are supported"
-        )
-    if not list(model.graph):
+    if not list(found.model.graph):
         raise InputError(f"model '{path}' has no nodes: there is nothing to prove")
-    refuse_impossible(model)
-    return model
+    refuse_impossible(found.model)
+    return found
+
+
+def _in_memory(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    values = tensor.numpy().copy()
+    values.flags.writeable = False
+    return ir.Tensor(
+        values,
+        dtype=tensor.dtype,
+        name=tensor.name,
+        doc_string=tensor.doc_string,
+        metadata_props=dict(tensor.metadata_props),
+    )
 
 
 def serialize(model: ir.Model) -> bytes:
@@ -101,8 +125,8 @@ def output_specs(model: ir.Model) -> tuple[TensorSpec, ...]:
 class Runner:
     """A model loaded once into ONNX Runtime, optimisation disabled, to be run many times."""
 
-    def __init__(self, model: ir.Model | Path) -> None:
-        """Load `model`.
+    def __init__(self, model: ir.Model | Path | bytes) -> None:
+        """Load `model`, or the ONNX file of that name or content.
 
         Raises:
             InputError: ONNX Runtime cannot load it.
@@ -112,8 +136,10 @@ class Runner:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        source: bytes | str | Path
         try:
-            source = str(model) if isinstance(model, Path) else serialize(model)
+            source = serialize(model) if isinstance(model, ir.Model) else model
+            source = source if isinstance(source, bytes) else str(source)
             self._session = ort.InferenceSession(source, options, ["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime makes its classes at run time
             raise InputError(f"ONNX Runtime cannot load the model: {first_line(error)}") from None
@@ -159,10 +185,3 @@ def _spec(value: ir.Value) -> TensorSpec:
         raise InputError(f"tensor '{value.name}' of the model's interface has no type or shape")
     shape = tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
     return TensorSpec(value.name, value.dtype.numpy(), shape)
-
-
-def _weight_bytes(model: ir.Model) -> int:
-    weights = (
-        value.const_value for graph in model.graphs() for value in graph.initializers.values()
-    )
-    return sum(weight.nbytes for weight in weights if weight is not None)

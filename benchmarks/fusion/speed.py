@@ -23,7 +23,7 @@ from pathlib import Path
 import onnx
 
 from benchmarks.fusion.building import Net
-from zkprep.api import fuse_file
+from zkprep.fusing import fuse_file
 
 # Blocks and inner channels of the four stages; a block gives four times as many channels.
 STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))

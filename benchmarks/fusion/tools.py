@@ -80,7 +80,7 @@ def _onnxruntime() -> Callable[[Path, Path], None]:
 
 
 def _zkprep() -> Callable[[Path, Path], None]:
-    from zkprep.api import fuse_file
+    from zkprep.fusing import fuse_file
 
     def run(src: Path, dst: Path) -> None:
         fuse_file(src, dst)

@@ -12,7 +12,7 @@ from programs import Program, absorbed, conv, conv_transpose, gemm, normalised, 
 
 from benchmarks.fusion.judging import Feeds, feeds, interface_difference, reference
 from benchmarks.fusion.patterns import count_nodes
-from zkprep.api import fuse_model
+from zkprep.fusing import fuse
 from zkprep.model import serialize
 
 # Largest error of an output, relative to the largest magnitude of any tensor of the model: a sum
@@ -49,7 +49,7 @@ def check_fusion(model: onnx.ModelProto) -> ir.Model:
     """Fuse `model` and hold the result to the three properties."""
     original = ir.from_proto(model)
     before = serialize(original)
-    result = fuse_model(original)
+    result = fuse(original)
     assert serialize(original) == before
     fused = ir.to_proto(result.model)
     onnx.checker.check_model(fused, full_check=True)
@@ -65,7 +65,7 @@ def check_fusion(model: onnx.ModelProto) -> ir.Model:
         assert value is not None
         assert found.shape == value.shape
         assert np.max(np.abs(found - value), initial=0.0) <= limit * scale, name
-    again = fuse_model(result.model)
+    again = fuse(result.model)
     assert not again.applied
     assert serialize(again.model) == serialize(result.model)
     return result.model

@@ -9,7 +9,7 @@ from onnx import TensorProto
 from benchmarks.fusion.building import DIFFERENT, EQUAL, Size
 from benchmarks.fusion.judging import LIMITS, Outcome, judge
 from benchmarks.fusion.patterns import PATTERNS, Pattern, every_node
-from zkprep.api import fuse_file
+from zkprep.fusing import fuse_file
 
 # What the engine does not reach yet; a name leaves the list when its pattern passes.
 NOT_YET: tuple[str, ...] = ()

@@ -134,9 +134,9 @@ def talk(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def describe_site(found: "Site") -> str:
-    """One line about a place that a pass looked at."""
-    done = "fused" if found.applied else "left "
-    return f"{done}: {found.rule}: {', '.join(found.nodes)}" + (
-        f": {found.reason}" if found.reason else ""
-    )
+def describe_site(found: "Site", *, fusion: bool) -> str:
+    """One line about a place that a pass looked at; passes other than fusions only tidy up."""
+    if not found.applied:
+        return f"left:  {found.reason}"
+    names = f": {', '.join(found.nodes)}" if found.nodes else ""
+    return f"{'fused:' if fusion else 'tidied:'} {found.rule}{names}"

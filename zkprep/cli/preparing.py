@@ -43,17 +43,21 @@ def fuse(
     json: JsonOption = False,
 ) -> None:
     """Write a smaller model that computes the same function."""
-    from zkprep.api import fuse_file
+    from zkprep.fusing import fuse_file
+    from zkprep.passes import default_passes
 
     sites = fuse_file(model, output)
-    applied = [site for site in sites if site.applied]
     if json:
         show_json([{"rule": s.rule, "nodes": list(s.nodes), "reason": s.reason} for s in sites])
         return
+    fusions = {one.name for one in default_passes()}
+    found = [site for site in sites if site.step in fusions]
     if explain:
         for site in sites:
-            typer.echo(describe_site(site))
-    typer.echo(f"{output}: {len(applied)} fused, {len(sites) - len(applied)} left")
+            if site.applied or site in found:
+                typer.echo(describe_site(site, fusion=site in found))
+    applied = sum(site.applied for site in found)
+    typer.echo(f"{output}: {applied} fused, {len(found) - applied} left")
 
 
 @app.command("slice")

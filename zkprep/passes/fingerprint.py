@@ -1,15 +1,16 @@
-"""Equal fingerprints mean equal models: the serialised model, with a digest for each large weight.
+"""Equal fingerprints mean equal models: the outline serialised, with a digest of each large weight.
 
 The runner compares models before and after every pass. Serialising the weights each time would cost
-more than all passes together, and they hardly ever change: a weight that cannot be written to is
-digested once, any other every time.
+more than all passes together, and they hardly ever change. A weight that makes its values when
+asked always makes the same: it is known by what makes it. One that cannot be written to is digested
+once, any other every time.
 """
 
 import hashlib
 
 import onnx_ir as ir
 
-_LARGE = 1024
+from zkprep.outline import is_lazy, outline
 
 
 class Fingerprints:
@@ -22,21 +23,18 @@ class Fingerprints:
 
     def of(self, model: ir.Model) -> bytes:
         """The fingerprint of `model` as it is now."""
-        proto = ir.to_proto(model)
-        digests = []
-        for value, stored in zip(
-            model.graph.initializers.values(), proto.graph.initializer, strict=True
-        ):
-            tensor = value.const_value
-            if tensor is not None and len(stored.raw_data) >= _LARGE:
-                digests.append(self._digest(tensor, stored.raw_data))
-                stored.ClearField("raw_data")
+        proto, weights = outline(model)
+        digests = [name.encode() + self._digest(tensor) for name, tensor in weights.items()]
         return bytes(proto.SerializeToString(deterministic=True)) + b"".join(digests)
 
-    def _digest(self, tensor: ir.TensorProtocol, data: bytes) -> bytes:
+    def _digest(self, tensor: ir.TensorProtocol) -> bytes:
         if id(tensor) in self._known:
             return self._known[id(tensor)][1]
-        digest = hashlib.sha256(data).digest()
-        if not tensor.numpy().flags.writeable:
-            self._known[id(tensor)] = (tensor, digest)
+        if is_lazy(tensor):
+            digest = f"lazy {len(self._known)}".encode()
+        else:
+            digest = hashlib.sha256(tensor.tobytes()).digest()
+            if tensor.numpy().flags.writeable:
+                return digest
+        self._known[id(tensor)] = (tensor, digest)
         return digest

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
+from zkprep.outline import outline
 
 
 def infer_shapes(model: ir.Model) -> None:
@@ -17,7 +18,7 @@ def infer_shapes(model: ir.Model) -> None:
     Raises:
         InputError: the operators contradict each other or the declared interface.
     """
-    proto = ir.to_proto(model)
+    proto, _ = outline(model)
     _drop_inner_shapes(proto.graph)
     try:
         found = onnx.shape_inference.infer_shapes(

@@ -18,8 +18,8 @@ def backward(linear: Linear, affine: Affine, opset: int) -> Edit | Refusal:
     scale, shift = affine.over(linear.outputs)
     folded = {}
     if affine.scales:
-        values = linear.values * scale[linear.output_of]
-        folded[linear.weight] = Folded(values, linear.output_of)
+        exact = linear.exact.times(scale[linear.output_of])
+        folded[linear.weight] = Folded(exact, linear.output_of)
     edit = with_offset(linear, folded, scale * linear.offset + shift, opset)
     if edit.addend is not None and not affine.scales:
         return Refusal(f"{shown(linear.node)} has no bias to take the shift")

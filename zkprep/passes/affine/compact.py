@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from zkprep.passes.affine import edits
 from zkprep.passes.affine.chains import Chain
-from zkprep.passes.affine.constants import Constants, cast
+from zkprep.passes.affine.constants import Constants, Recipe, cast
 from zkprep.passes.affine.edits import Edit, Folded
 from zkprep.passes.affine.normal_form import Affine, Array, Refusal
 from zkprep.passes.affine.recognise import statistics
@@ -55,7 +55,7 @@ def replace_by(
     value, nodes, data = chain.data, [], chain.data
     assert data.dtype is not None
     for (op_type, values), name in zip(parts, names, strict=True):
-        constant = constants.write(graph, f"{name}_values", values, data.dtype)
+        constant = constants.write(graph, f"{name}_values", Recipe.of(values), data.dtype)
         node = ir.Node("", op_type, [value, constant], num_outputs=1, name=name)
         nodes.append(node)
         value = node.outputs[0]
@@ -71,8 +71,8 @@ def _into_norm(chain: Chain, norm: ir.Node, graph: ir.Graph, constants: Constant
     mean, width = statistics(norm, constants)
     channels = np.arange(mean.size)
     scale, shift = chain.affine.over(mean.size)
-    gamma = Folded(scale * np.sqrt(width), channels)
-    beta = Folded(shift + mean * scale, channels)
+    gamma = Folded.of(scale * np.sqrt(width), channels)
+    beta = Folded.of(shift + mean * scale, channels)
     edit = edits.checked(Edit(norm, 1, {1: gamma, 2: beta}))
     if isinstance(edit, Refusal):
         return False

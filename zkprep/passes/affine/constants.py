@@ -2,14 +2,21 @@
 
 A folded value is written in the element type of the operator that holds it, and remembered exactly:
 a second fold of the same weight starts from float64 again, so the pass rounds each weight once.
+What is remembered is how it is made. Where the weights of the model are on disk, it is made
+whenever it is asked for: they may be more than fit into memory.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from zkprep.outline import is_lazy
 from zkprep.passes.affine.normal_form import Array, Refusal
 from zkprep.passes.names import Names
 
@@ -19,6 +26,30 @@ _FOLDED_TYPES = frozenset(
 _IR_WITH_CONSTANTS = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A constant in float64 that is computed when it is asked for, the same each time.
+
+    Attributes:
+        make: computes it.
+        shape: its shape.
+        on_disk: whether it rests on weights that are not in memory, and should not be either.
+    """
+
+    make: Callable[[], Array]
+    shape: tuple[int, ...]
+    on_disk: bool = False
+
+    @classmethod
+    def of(cls, values: Array) -> Recipe:
+        """`values`, which are kept."""
+        return cls(lambda: values, values.shape)
+
+    def times(self, factor: Array) -> Recipe:
+        """Each value times its part of `factor`, which is broadcast to it."""
+        return Recipe(lambda: self.make() * factor, self.shape, self.on_disk)
+
+
 class Constants:
     """The constants of one model while a pass folds them."""
 
@@ -26,10 +57,15 @@ class Constants:
         """Read and write the constants of `model`."""
         self._names = Names(model)
         self._ir_version = model.ir_version
-        self._exact: dict[ir.Value, Array] = {}
+        self._exact: dict[ir.Value, Recipe] = {}
 
     def read(self, value: ir.Value, role: str) -> Array | Refusal:
         """`value` in float64, or why it is not known; `role` is what it is to its operator."""
+        recipe = self.recipe(value, role)
+        return recipe if isinstance(recipe, Refusal) else recipe.make()
+
+    def recipe(self, value: ir.Value, role: str) -> Recipe | Refusal:
+        """How to make `value` in float64, or why it is not known."""
         if value in self._exact:
             return self._exact[value]
         if value.is_graph_input():
@@ -40,18 +76,20 @@ class Constants:
         if tensor.dtype not in _FOLDED_TYPES:
             kind = type_name(tensor.dtype)
             return Refusal(f"'{value.name}' is stored as {kind}, which is not folded")
-        return tensor.numpy().astype(np.float64)
+        on_disk = is_lazy(tensor) or isinstance(tensor, ir.ExternalTensor)
+        shape = tuple(tensor.shape.numpy())
+        return Recipe(lambda: tensor.numpy().astype(np.float64), shape, on_disk)
 
-    def write(self, graph: ir.Graph, wanted: str, values: Array, dtype: ir.DataType) -> ir.Value:
+    def write(self, graph: ir.Graph, wanted: str, values: Recipe, dtype: ir.DataType) -> ir.Value:
         """A new initializer of `graph` with `values` cast to `dtype`, named by `fresh(wanted)`."""
-        name = self.fresh(wanted)
-        tensor = ir.Tensor(cast(values, dtype), dtype=dtype, name=name)
-        value = ir.Value(
-            name=name,
-            shape=ir.Shape(values.shape),
-            type=ir.TensorType(dtype),
-            const_value=tensor,
-        )
+        name, shape = self.fresh(wanted), ir.Shape(values.shape)
+
+        def rounded() -> ir.Tensor[Any]:
+            return ir.Tensor(cast(values.make(), dtype), dtype=dtype, name=name)
+
+        lazy = ir.LazyTensor(rounded, dtype, shape, name=name)
+        tensor = lazy if values.on_disk else rounded()
+        value = ir.Value(name=name, shape=shape, type=ir.TensorType(dtype), const_value=tensor)
         graph.register_initializer(value)
         self._exact[value] = values
         return value

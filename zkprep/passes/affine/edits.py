@@ -4,15 +4,18 @@ A fusion computes its edits, checks them, then applies them: a refusal leaves th
 Changed constants get new names; the old ones go only when nothing reads them any more.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.passes.affine.constants import Constants, cast, stored, type_name
+from zkprep.passes.affine.constants import Constants, Recipe, cast, stored, type_name
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
 
@@ -21,8 +24,13 @@ from zkprep.passes.affine.normal_form import Array, Refusal
 class Folded:
     """New values of a constant, float64, and the output channel of each (broadcastable to it)."""
 
-    values: Array
+    exact: Recipe
     channels: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, values: Array, channels: NDArray[np.intp]) -> Folded:
+        """`values` themselves."""
+        return cls(Recipe.of(values), channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +73,27 @@ def with_offset(linear: Linear, folded: Mapping[int, Folded], offset: Array, ops
     node, channels = linear.node, np.arange(linear.outputs)
     if linear.bias is not None:
         absent = len(node.inputs) <= linear.bias or node.inputs[linear.bias] is None
-        bias = {} if absent and not np.any(offset) else {linear.bias: Folded(offset, channels)}
+        bias = {} if absent and not np.any(offset) else {linear.bias: Folded.of(offset, channels)}
         scaled = node.op_type == "Gemm" and node.attributes.get_float("beta", 1.0) != 1.0
         beta = {"beta": ir.AttrFloat32("beta", 1.0)} if scaled else {}
         return Edit(node, linear.weight, {**folded, **bias}, beta)
     if not np.any(offset):
         return Edit(node, linear.weight, folded)
-    if linear.weight == 1 and linear.values.ndim == 2 and linear.input_axis == 1 and opset >= 7:
-        return Edit(node, 1, {**folded, 2: Folded(offset, channels)}, op_type="Gemm")
+    if linear.weight == 1 and len(linear.shape) == 2 and linear.input_axis == 1 and opset >= 7:
+        return Edit(node, 1, {**folded, 2: Folded.of(offset, channels)}, op_type="Gemm")
     if linear.weight == 0:
         offset, channels = offset[:, None], channels[:, None]
-    return Edit(node, linear.weight, folded, addend=Folded(offset, channels))
+    return Edit(node, linear.weight, folded, addend=Folded.of(offset, channels))
 
 
 def checked(edit: Edit) -> Edit | Refusal:
     """`edit`, unless casting its constants would overflow or lose a channel of the weight."""
-    for one in (*edit.folded.values(), edit.addend):
-        refusal = None if one is None else _overflow(one, edit.dtype)
-        if refusal is not None:
-            return refusal
-    weight = edit.folded.get(edit.weight)
-    return edit if weight is None else _lost_channel(weight, edit.dtype) or edit
+    for index, one in (*edit.folded.items(), (None, edit.addend)):
+        if one is not None:
+            refusal = _rounded_away(one, edit.dtype, whole=index == edit.weight)
+            if refusal is not None:
+                return refusal
+    return edit
 
 
 def apply(edit: Edit, graph: ir.Graph, constants: Constants) -> None:
@@ -102,7 +110,7 @@ def apply(edit: Edit, graph: ir.Graph, constants: Constants) -> None:
         wanted = name if old is not None and constants.wrote(old) else f"{name}_fused"
         node.replace_input_with(index, None)
         constants.drop_if_unread(old)
-        node.replace_input_with(index, constants.write(graph, wanted, folded.values, dtype))
+        node.replace_input_with(index, constants.write(graph, wanted, folded.exact, dtype))
     for index in edit.without:
         if index < len(node.inputs):
             old = node.inputs[index]
@@ -113,29 +121,36 @@ def apply(edit: Edit, graph: ir.Graph, constants: Constants) -> None:
         node.op_type = edit.op_type
 
 
-def _overflow(folded: Folded, dtype: ir.DataType) -> Refusal | None:
-    infinite = np.isinf(cast(folded.values, dtype).astype(np.float64))
-    where = np.broadcast_to(folded.channels, folded.values.shape)[infinite]
-    if where.size == 0:
-        return None
-    return Refusal(f"folding would overflow {type_name(dtype)} in channel {where[0]}")
-
-
-def _lost_channel(folded: Folded, dtype: ir.DataType) -> Refusal | None:
-    """Why rounding to `dtype` would lose a channel of a weight that is not 0.
+def _rounded_away(folded: Folded, dtype: ir.DataType, *, whole: bool) -> Refusal | None:
+    """Why rounding to `dtype` would overflow, or, of a `whole` weight, lose a channel.
 
     A channel is lost when rounding moves one of its values by more than the type's precision
     relative to the largest: it has sunk among the subnormal numbers.
     """
-    values = folded.values
-    moved = np.abs(cast(values, dtype).astype(np.float64) - values)
-    where = np.broadcast_to(folded.channels, values.shape).ravel()
-    count = int(np.max(where, initial=0)) + 1
-    largest, most_moved = np.zeros(count), np.zeros(count)
-    np.maximum.at(largest, where, np.abs(values).ravel())
-    np.maximum.at(most_moved, where, moved.ravel())
+    values = folded.exact.make()
+    rounded = cast(values, dtype)
+    largest = _per_channel(np.abs(rounded), folded.channels)
+    infinite = np.flatnonzero(np.isinf(largest))
+    if infinite.size:
+        return Refusal(f"folding would overflow {type_name(dtype)} in channel {infinite[0]}")
+    if not whole:
+        return None
+    moved = rounded.astype(np.float64)
+    moved -= values
+    most_moved = _per_channel(np.abs(moved, out=moved), folded.channels)
     precision = float(ml_dtypes.finfo(dtype.numpy()).eps)  # type: ignore[no-untyped-call]
-    lost = np.flatnonzero(most_moved > precision * largest)
+    # Where nothing but 0 is left, everything was lost.
+    lost = np.flatnonzero(most_moved > precision * np.maximum(largest, most_moved))
     if lost.size == 0:
         return None
     return Refusal(f"folding would lose channel {lost[0]} to rounding in {type_name(dtype)}")
+
+
+def _per_channel(values: NDArray[Any], channels: NDArray[np.intp]) -> Array:
+    """The largest of `values`, none negative, by channel."""
+    where = channels.reshape((1,) * (values.ndim - channels.ndim) + channels.shape)
+    same = tuple(axis for axis in range(values.ndim) if where.shape[axis] == 1)
+    largest = np.max(values, axis=same, keepdims=True, initial=0).astype(np.float64)
+    found = np.zeros(int(np.max(channels, initial=0)) + 1)
+    np.maximum.at(found, np.broadcast_to(where, largest.shape).ravel(), largest.ravel())
+    return found

@@ -28,8 +28,8 @@ def forward(linear: Linear, affine: Affine, opset: int) -> Edit | Refusal:
     scale, shift = affine.over(linear.inputs)
     folded = {}
     if affine.scales:
-        values = linear.values * scale[linear.input_of]
-        folded[linear.weight] = Folded(values, linear.output_of)
+        exact = linear.exact.times(scale[linear.input_of])
+        folded[linear.weight] = Folded(exact, linear.output_of)
     edit: Edit | Refusal = Edit(linear.node, linear.weight, folded)
     if affine.shifts:
         response = linear.alpha * linear.values * shift[linear.input_of]
@@ -49,7 +49,7 @@ def _shifted(
     if node.op_type == "MatMul" and response.ndim > 2:
         right = linear.weight == 1
         total = response.sum(axis=-2 if right else -1, keepdims=True)
-        addend = Folded(total, channels if right else channels[:, None])
+        addend = Folded.of(total, channels if right else channels[:, None])
         return Edit(node, linear.weight, folded, addend=addend)
     taps = _per_output(linear, response)
     if node.op_type not in ("Conv", "ConvTranspose") or _reaches_all(node):
@@ -60,7 +60,7 @@ def _shifted(
         return image
     spatial = (1,) * (taps.ndim - 1)
     image += linear.offset.reshape(-1, *spatial)
-    addend = Folded(image[None], channels.reshape(-1, *spatial))
+    addend = Folded.of(image[None], channels.reshape(-1, *spatial))
     return Edit(node, linear.weight, folded, addend=addend, without=(2,))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.passes.affine.constants import Constants, stored
+from zkprep.passes.affine.constants import Constants, Recipe, stored
 from zkprep.passes.affine.normal_form import Array, Refusal
 
 Indices = NDArray[np.intp]
@@ -34,7 +34,7 @@ class Linear:
         data: input number of x.
         weight: input number of W.
         bias: input number of the bias, None for an operator without one.
-        values: W, float64.
+        exact: how to make W, float64.
         offset: float64, shape (outputs,) or broadcastable to y; 0 where there is no bias.
         outputs: number of output channels.
         inputs: number of input channels.
@@ -49,7 +49,7 @@ class Linear:
     data: int
     weight: int
     bias: int | None
-    values: Array
+    exact: Recipe
     offset: Array
     outputs: int
     inputs: int
@@ -58,6 +58,16 @@ class Linear:
     axis: int | None
     input_axis: int
     alpha: float = 1.0
+
+    @property
+    def values(self) -> Array:
+        """W, made anew."""
+        return self.exact.make()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of W."""
+        return self.exact.shape
 
 
 def describe(node: ir.Node, constants: Constants, opset: int) -> Linear | Refusal:
@@ -82,13 +92,13 @@ def _conv(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusal:
         data=0,
         weight=1,
         bias=2,
-        values=weight,
+        exact=weight,
         offset=offset,
         outputs=outputs,
         inputs=per_group * group,
-        output_of=_over(out[:, None], weight.ndim),
+        output_of=_over(out[:, None], len(weight.shape)),
         input_of=_over(
-            out[:, None] // (outputs // group) * per_group + np.arange(per_group), weight.ndim
+            out[:, None] // (outputs // group) * per_group + np.arange(per_group), len(weight.shape)
         ),
         axis=1,
         input_axis=1,
@@ -110,12 +120,14 @@ def _conv_transpose(node: ir.Node, constants: Constants, _opset: int) -> Linear 
         data=0,
         weight=1,
         bias=2,
-        values=weight,
+        exact=weight,
         offset=offset,
         outputs=per_group * group,
         inputs=inputs,
-        output_of=_over(into // (inputs // group) * per_group + np.arange(per_group), weight.ndim),
-        input_of=_over(into, weight.ndim),
+        output_of=_over(
+            into // (inputs // group) * per_group + np.arange(per_group), len(weight.shape)
+        ),
+        input_of=_over(into, len(weight.shape)),
         axis=1,
         input_axis=1,
     )
@@ -140,7 +152,7 @@ def _gemm(node: ir.Node, constants: Constants, opset: int) -> Linear | Refusal:
         data=0,
         weight=1,
         bias=2,
-        values=weight,
+        exact=weight,
         offset=node.attributes.get_float("beta", 1.0) * bias,
         outputs=outputs,
         inputs=inputs,
@@ -163,7 +175,7 @@ def _matmul(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusa
     shape, data = node.outputs[0].shape, node.inputs[1 - index]
     if shape is None or data is None or data.shape is None:
         return Refusal(f"the shape of '{node.outputs[0].name}' is not known")
-    if weight.ndim == 1 or len(data.shape) == 1:
+    if len(weight.shape) == 1 or len(data.shape) == 1:
         return Refusal("it multiplies with a vector, so its result has no channels of its own")
     rows, columns = np.arange(weight.shape[-2])[:, None], np.arange(weight.shape[-1])
     last = len(shape) - 1
@@ -172,7 +184,7 @@ def _matmul(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusa
         data=1 - index,
         weight=index,
         bias=None,
-        values=weight,
+        exact=weight,
         offset=np.zeros(1),
         outputs=weight.shape[-1] if index == 1 else weight.shape[-2],
         inputs=weight.shape[-2] if index == 1 else weight.shape[-1],
@@ -183,9 +195,9 @@ def _matmul(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusa
     )
 
 
-def _read(node: ir.Node, index: int, role: str, constants: Constants) -> Array | Refusal:
+def _read(node: ir.Node, index: int, role: str, constants: Constants) -> Recipe | Refusal:
     value = node.inputs[index]
-    return Refusal(f"it has no {role}") if value is None else constants.read(value, role)
+    return Refusal(f"it has no {role}") if value is None else constants.recipe(value, role)
 
 
 def _bias(node: ir.Node, outputs: int, constants: Constants) -> Array | Refusal:

@@ -10,13 +10,14 @@ Conv 1x1, then Conv     W[o, i, k] = sum over c of W2[o, c, k] * W1[c, i]
                         group; a padded second: only without b1, which its padding would miss
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
 import onnx_ir as ir
 
+from zkprep.passes.affine.constants import Recipe
 from zkprep.passes.affine.edits import Edit, Folded, checked, with_offset
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
@@ -41,16 +42,22 @@ def merged(first: Linear, second: Linear, opset: int) -> Edit | Refusal | None:
 
 
 def _products(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
-    if first.values.ndim != 2 or second.values.ndim != 2:
+    if len(first.shape) != 2 or len(second.shape) != 2:
         return Refusal("it multiplies with a stack of matrices")
     transposed = first.input_axis == 0
     if second.input_axis == 0 or (transposed and second.node.op_type != "Gemm"):
         return Refusal("a transposition lies between them")
-    left, right = first.alpha * _matrix(first), _matrix(second)
-    values = (left @ right).T if _is_transposed(second) else left @ right
+    turned = _is_transposed(second)
+
+    def product() -> Array:
+        values = first.alpha * _matrix(first) @ _matrix(second)
+        return values.T if turned else values
+
+    shape = (second.outputs, first.inputs) if turned else (first.inputs, second.outputs)
+    exact = Recipe(product, shape, first.exact.on_disk or second.exact.on_disk)
     width = (*first.offset.shape[:-1], first.outputs)
-    offset = second.offset + second.alpha * np.broadcast_to(first.offset, width) @ right
-    edit = with_offset(second, {1: Folded(values, second.output_of)}, offset, opset)
+    offset = second.offset + second.alpha * np.broadcast_to(first.offset, width) @ _matrix(second)
+    edit = with_offset(second, {1: Folded(exact, second.output_of)}, offset, opset)
     if edit.addend is not None:
         return Refusal("there is no bias to take that of the first")
     if not transposed:
@@ -70,22 +77,33 @@ def _convolutions(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
         return Refusal("the second works in groups")
     if padded(second.node) and np.any(first.offset):
         return Refusal("the padding of the second misses the bias of the first")
-    filters = first.values.reshape(first.outputs, first.inputs)
-    values = np.einsum("oc...,ci->oi...", second.values, filters)
+
+    def filters() -> Array:
+        pointwise = first.values.reshape(first.outputs, first.inputs)
+        values: Array = np.einsum("oc...,ci->oi...", second.values, pointwise)
+        return values
+
     taps = second.values.reshape(second.outputs, second.inputs, -1).sum(axis=2)
     offset = second.offset + taps @ first.offset
-    return with_offset(second, {1: _filters(values)}, offset, opset)
+    folded = _filters(filters, first, second, second.shape[2:])
+    return with_offset(second, {1: folded}, offset, opset)
 
 
 def _into_pointwise(first: Linear, second: Linear, opset: int) -> Edit:
     """The second, 1x1, in the place of both, with the window of the first."""
     filters = second.values.reshape(second.outputs, second.inputs)
-    values = np.einsum("oc,ci...->oi...", filters, _ungrouped(first))
+
+    def values() -> Array:
+        pointwise = second.values.reshape(second.outputs, second.inputs)
+        both: Array = np.einsum("oc,ci...->oi...", pointwise, _ungrouped(first))
+        return both
+
     offset = second.offset + filters @ first.offset
-    edit = with_offset(second, {1: _filters(values)}, offset, opset)
+    folded = _filters(values, first, second, first.shape[2:])
+    edit = with_offset(second, {1: folded}, offset, opset)
     pairs = zip(_ints(first, "strides", 1), _ints(second, "strides", 1), strict=True)
     window: dict[str, Sequence[int]] = {
-        "kernel_shape": first.values.shape[2:],
+        "kernel_shape": first.shape[2:],
         "strides": [one * other for one, other in pairs],
         "dilations": _ints(first, "dilations", 1),
         "pads": _ints(first, "pads", 0, times=2),
@@ -96,9 +114,9 @@ def _into_pointwise(first: Linear, second: Linear, opset: int) -> Edit:
 
 def _ungrouped(linear: Linear) -> Array:
     """The filters of a grouped convolution as if it had one group: 0 for foreign channels."""
-    full = np.zeros((linear.outputs, linear.inputs, *linear.values.shape[2:]))
+    full = np.zeros((linear.outputs, linear.inputs, *linear.shape[2:]))
     flat = linear.input_of.reshape(linear.input_of.shape[:2])
-    owner = np.broadcast_to(flat, linear.values.shape[:2])
+    owner = np.broadcast_to(flat, linear.shape[:2])
     full[np.arange(linear.outputs)[:, None], owner] = linear.values
     return full
 
@@ -109,26 +127,30 @@ def _dearer(first: Linear, second: Linear, edit: Edit) -> Refusal | None:
     between, after = (prod(s.numpy()) if s is not None and s.is_static() else None for s in sizes)
     if between is None or after is None:
         return Refusal("the sizes of their outputs are not known, so neither is what is cheaper")
-    now = between * _rows(first, first.values) + after * _rows(second, second.values)
-    then = after * _rows(second, edit.folded[1].values)
+    now = between * _rows(first, first.shape) + after * _rows(second, second.shape)
+    then = after * _rows(second, edit.folded[1].exact.shape)
     if then < now:
         return None
     return Refusal(f"merging would cost {then:g} rows instead of {now:g}")
 
 
-def _rows(linear: Linear, values: Array) -> float:
-    """Rows per output element of an operator like `linear` with weight `values`."""
-    return ceil(values.size / linear.outputs / 2) + _ROWS_PER_OUTPUT[linear.node.op_type]
+def _rows(linear: Linear, shape: Sequence[int]) -> float:
+    """Rows per output element of an operator like `linear` with a weight of `shape`."""
+    return ceil(prod(shape) / linear.outputs / 2) + _ROWS_PER_OUTPUT[linear.node.op_type]
 
 
-def _filters(values: Array) -> Folded:
-    spatial = (1,) * (values.ndim - 1)
-    return Folded(values, np.arange(values.shape[0]).reshape(-1, *spatial))
+def _filters(
+    make: Callable[[], Array], first: Linear, second: Linear, kernel: tuple[int, ...]
+) -> Folded:
+    """The filters of one convolution in the place of both."""
+    shape = (second.outputs, first.inputs, *kernel)
+    exact = Recipe(make, shape, first.exact.on_disk or second.exact.on_disk)
+    return Folded(exact, np.arange(second.outputs).reshape(-1, *(1,) * (len(shape) - 1)))
 
 
 def _pointwise(linear: Linear) -> bool:
     """Whether a convolution mixes channels and nothing else."""
-    kernel = linear.values.shape[2:]
+    kernel = linear.shape[2:]
     return prod(kernel) == 1 and not padded(linear.node) and _group(linear) == 1
 
 
@@ -137,7 +159,7 @@ def _group(linear: Linear) -> int:
 
 
 def _ints(linear: Linear, name: str, default: int, times: int = 1) -> Sequence[int]:
-    return linear.node.attributes.get_ints(name, [default] * (times * (linear.values.ndim - 2)))
+    return linear.node.attributes.get_ints(name, [default] * (times * (len(linear.shape) - 2)))
 
 
 def _matrix(linear: Linear) -> Array:

@@ -106,7 +106,7 @@ def _add_after(edit: Edit, graph: ir.Graph, constants: Constants) -> str:
     assert edit.addend is not None
     node, product = edit.node, edit.node.outputs[0]
     name = constants.fresh(f"{node.name}_shift")
-    addend = constants.write(graph, f"{name}_values", edit.addend.values, edit.dtype)
+    addend = constants.write(graph, f"{name}_values", edit.addend.exact, edit.dtype)
     add = ir.Node("", "Add", [None, addend], num_outputs=1, name=name)
     take_over(add.outputs[0], product)
     product.name = constants.fresh(f"{add.outputs[0].name}_product")
