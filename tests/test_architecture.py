@@ -13,7 +13,14 @@ PACKAGES = ("zkprep", "slicer")
 # Lowest first; a module imports its own layer and those below.
 LAYERS = (
     {"zkprep", "zkprep.errors"},
-    {"zkprep.felts", "zkprep.files", "zkprep.outline", "zkprep.circuit", "zkprep.claim"},
+    {
+        "zkprep.felts",
+        "zkprep.files",
+        "zkprep.outline",
+        "zkprep.splicing",
+        "zkprep.circuit",
+        "zkprep.claim",
+    },
     {"zkprep.onnx_file"},
     {
         "zkprep.heads",

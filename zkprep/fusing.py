@@ -79,6 +79,7 @@ def fuse_file(
 def _read(proto: onnx.ModelProto) -> ir.Model:
     try:
         onnx.checker.check_model(proto)
+        onnx_file.refuse_sparse(proto.graph)
         return ir.from_proto(proto)
     except Exception as error:  # noqa: BLE001 - onnx documents no closed set of errors
         raise InputError(f"the model is not valid: {first_line(error)}") from None

@@ -7,6 +7,7 @@ from zkprep.passes.normalise.folding import FoldConstants
 from zkprep.passes.normalise.identity import RemoveIdentities
 from zkprep.passes.normalise.inline import InlineFunctions
 from zkprep.passes.normalise.naming import NameNodes
+from zkprep.passes.normalise.records import RecordShapes
 from zkprep.passes.normalise.unread import RemoveUnread
 
 
@@ -18,6 +19,7 @@ def fusion_passes() -> tuple[Pass, ...]:
         LiftConstants(),
         FoldConstants(),
         RemoveIdentities(),
+        RecordShapes(),
         *default_passes(),
         RemoveUnread(),
     )

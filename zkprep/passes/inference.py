@@ -11,6 +11,8 @@ from zkprep.errors import InputError
 from zkprep.files import first_line
 from zkprep.outline import outline
 
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml")
+
 
 def infer_shapes(model: ir.Model) -> None:
     """Write inferred shapes and types on the values of `model`, in place.
@@ -29,13 +31,32 @@ def infer_shapes(model: ir.Model) -> None:
             f"the shapes of the model do not fit its operators: {first_line(error)}",
             hint="check the input shapes, and the dimensions given with --dim",
         ) from None
+    _write(model, found, outputs=True)
+
+
+def record_shapes(model: ir.Model) -> None:
+    """Write what can be inferred on the inner values of `model`, in place; the interface stays."""
+    proto, _ = outline(model)
+    foreign = {o for node in proto.graph.node if node.domain not in _STANDARD for o in node.output}
+    told = [value for value in proto.graph.value_info if value.name in foreign]
+    _drop_inner_shapes(proto.graph)
+    proto.graph.value_info.extend(told)
+    try:
+        found = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    except Exception:  # noqa: BLE001 - as above; then what is recorded is all there is
+        return
+    _write(model, found, outputs=False)
+
+
+def _write(model: ir.Model, found: onnx.ModelProto, *, outputs: bool) -> None:
     for graph, other in zip(model.graphs(), ir.from_proto(found).graphs(), strict=True):
         values = {output.name: output for node in other for output in node.outputs}
         for node in graph:
             for output in node.outputs:
-                inferred = values[output.name]
-                output.shape = _merged(output, inferred.shape)
-                output.type = inferred.type or output.type
+                inferred = values.get(output.name) if output.name else None
+                if inferred is not None and (outputs or not output.is_graph_output()):
+                    output.shape = _merged(output, inferred.shape)
+                    output.type = inferred.type or output.type
 
 
 def _merged(value: ir.Value, inferred: ir.Shape | None) -> ir.Shape | None:

@@ -11,7 +11,11 @@
     MaxPool, GlobalMaxPool, ReduceMax, s >= 0    any     positions unread; t: nothing padded
     ReduceMin
     Relu, LeakyRelu, PRelu             s >= 0    0
+    Resize, Upsample, Expand           any       any     along an axis that is not resized
+    Slice, Gather, SpaceToDepth        any       any     each channel is made from one
+    DepthToSpace                       one       one
     Pad with constant 0                any       0
+    Clip                               one > 0   one     its bounds move too (`clips`)
 A real nonlinearity (Sigmoid, Tanh, Softmax) lets nothing cross. ONNX pads a MaxPool with -infinity
 and can leave the padding out of an average; EZKL pads both with 0, so no shift crosses either.
 """
@@ -22,7 +26,7 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
-from zkprep.passes.affine import reductions, windows
+from zkprep.passes.affine import reductions, selections, windows
 from zkprep.passes.affine.layout import RESHAPES, reshaped, transposed
 from zkprep.passes.affine.normal_form import Affine, Refusal
 from zkprep.passes.names import shown
@@ -154,6 +158,9 @@ _UNARY: dict[str, _Unary] = {
     "Relu": windows.rectifier,
     "LeakyRelu": windows.rectifier,
     "PRelu": windows.rectifier,
+    **dict.fromkeys(("Slice", "Gather", "DepthToSpace", "SpaceToDepth"), selections.selection),
+    **dict.fromkeys(("Resize", "Upsample"), selections.resize),
+    "Expand": selections.expand,
     "ReduceMean": reductions.mean,
     "ReduceSum": reductions.total,
     "ReduceMax": reductions.extreme,

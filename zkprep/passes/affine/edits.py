@@ -6,7 +6,7 @@ Changed constants get new names; the old ones go only when nothing reads them an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,11 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from zkprep.passes.affine.constants import Constants, Recipe, cast, stored, type_name
-from zkprep.passes.affine.linear import Linear
+from zkprep.passes.affine.linear import Indices, Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
+
+# Elements of a weight that are looked at together.
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,10 @@ class Folded:
     """New values of a constant, float64, and the output channel of each (broadcastable to it)."""
 
     exact: Recipe
-    channels: NDArray[np.intp]
+    channels: Indices
 
     @classmethod
-    def of(cls, values: Array, channels: NDArray[np.intp]) -> Folded:
+    def of(cls, values: Array, channels: Indices) -> Folded:
         """`values` themselves."""
         return cls(Recipe.of(values), channels)
 
@@ -98,10 +101,9 @@ def checked(edit: Edit) -> Edit | Refusal:
 
 def apply(edit: Edit, graph: ir.Graph, constants: Constants) -> None:
     """Give the operator its new constants and attributes; the addend is the caller's to place."""
-    node, dtype = edit.node, edit.dtype
-    weight = node.inputs[edit.weight]
-    assert weight is not None
-    weight_name = weight.name
+    node, dtype = edit.node, edit.dtype if edit.folded else ir.DataType.UNDEFINED
+    weight = node.inputs[edit.weight] if edit.folded else None
+    weight_name = weight.name if weight is not None else ""
     for index, folded in sorted(edit.folded.items()):
         if index >= len(node.inputs):
             node.resize_inputs(index + 1)
@@ -128,16 +130,20 @@ def _rounded_away(folded: Folded, dtype: ir.DataType, *, whole: bool) -> Refusal
     relative to the largest: it has sunk among the subnormal numbers.
     """
     values = folded.exact.make()
-    rounded = cast(values, dtype)
-    largest = _per_channel(np.abs(rounded), folded.channels)
+    rank = values.ndim - folded.channels.ndim
+    where = folded.channels.reshape((1,) * rank + folded.channels.shape)
+    count = int(np.max(where, initial=0)) + 1
+    largest, most_moved = np.zeros(count), np.zeros(count)
+    # Block by block: a weight may be a large part of the memory there is.
+    for part, owner in _blocks(values, where):
+        rounded = cast(part, dtype)
+        _raise_to(largest, np.abs(rounded), owner)
+        _raise_to(most_moved, np.abs(rounded - part), owner)
     infinite = np.flatnonzero(np.isinf(largest))
     if infinite.size:
         return Refusal(f"folding would overflow {type_name(dtype)} in channel {infinite[0]}")
     if not whole:
         return None
-    moved = rounded.astype(np.float64)
-    moved -= values
-    most_moved = _per_channel(np.abs(moved, out=moved), folded.channels)
     precision = float(ml_dtypes.finfo(dtype.numpy()).eps)  # type: ignore[no-untyped-call]
     # Where nothing but 0 is left, everything was lost.
     lost = np.flatnonzero(most_moved > precision * np.maximum(largest, most_moved))
@@ -146,11 +152,19 @@ def _rounded_away(folded: Folded, dtype: ir.DataType, *, whole: bool) -> Refusal
     return Refusal(f"folding would lose channel {lost[0]} to rounding in {type_name(dtype)}")
 
 
-def _per_channel(values: NDArray[Any], channels: NDArray[np.intp]) -> Array:
-    """The largest of `values`, none negative, by channel."""
-    where = channels.reshape((1,) * (values.ndim - channels.ndim) + channels.shape)
+def _blocks(values: Array, where: Indices) -> Iterator[tuple[Array, Indices]]:
+    """Parts of `values` along their first axis, each with its part of `where`."""
+    if values.ndim == 0 or values.size <= _BLOCK:
+        yield values, where
+        return
+    rows = max(1, _BLOCK * values.shape[0] // values.size)
+    for start in range(0, values.shape[0], rows):
+        part = slice(start, start + rows)
+        yield values[part], where[part] if where.shape[0] > 1 else where
+
+
+def _raise_to(found: Array, values: NDArray[Any], where: Indices) -> None:
+    """Let `found` be at least the largest of `values`, none negative, by channel."""
     same = tuple(axis for axis in range(values.ndim) if where.shape[axis] == 1)
     largest = np.max(values, axis=same, keepdims=True, initial=0).astype(np.float64)
-    found = np.zeros(int(np.max(channels, initial=0)) + 1)
     np.maximum.at(found, np.broadcast_to(where, largest.shape).ravel(), largest.ravel())
-    return found

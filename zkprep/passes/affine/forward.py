@@ -16,7 +16,7 @@ import onnx_ir as ir
 from zkprep.passes.affine.edits import Edit, Folded, checked, with_offset
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Affine, Array, Refusal
-from zkprep.passes.affine.windows import padded
+from zkprep.passes.affine.windows import padded, window_pads
 from zkprep.passes.names import shown
 
 
@@ -83,16 +83,18 @@ def _reaches_all(node: ir.Node) -> bool:
 def _image(node: ir.Node, taps: Array) -> Array | Refusal:
     """What `node` makes of the constant image, shape (outputs, size...), from its `taps`."""
     data, output = node.inputs[0], node.outputs[0]
-    settled = {"auto_pad", "output_shape"}.isdisjoint(node.attributes)
-    if data is None or data.shape is None or output.shape is None or not settled:
-        return Refusal("a border correction needs explicit pads and known shapes")
+    if data is None or data.shape is None or output.shape is None:
+        return Refusal("a border correction needs known shapes")
     sizes, results = ir.Shape(data.shape[2:]), ir.Shape(output.shape[2:])
     if not (sizes.is_static() and results.is_static()):
         return Refusal("a border correction needs a fixed height and width")
+    given = window_pads(node)
+    if isinstance(given, Refusal):
+        return given
     rank = taps.ndim - 1
     strides = node.attributes.get_ints("strides", [1] * rank)
     dilations = node.attributes.get_ints("dilations", [1] * rank)
-    pads = node.attributes.get_ints("pads", [0] * 2 * rank)
+    pads = given or [0] * 2 * rank
     image = taps
     for axis in range(rank):
         tap = np.arange(taps.shape[1 + axis])[:, None] * dilations[axis] - pads[axis]

@@ -1,4 +1,4 @@
-"""A Pad with zeros goes into the Conv that reads it: pads add up, auto_pad has to be explicit.
+"""A Pad with zeros goes into the Conv that reads it: pads add up, those of auto_pad too.
 
 Source: ONNX operators Pad (attribute `pads` before opset 11, inputs since) and Conv.
 """
@@ -13,7 +13,7 @@ from zkprep.passes.affine.constants import Constants, stored
 from zkprep.passes.affine.links import not_private
 from zkprep.passes.affine.normal_form import Refusal
 from zkprep.passes.affine.rewiring import note, remove_before
-from zkprep.passes.affine.windows import pads_zeros
+from zkprep.passes.affine.windows import pads_zeros, window_pads
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
 
@@ -54,10 +54,11 @@ def _merge_pad(pad: ir.Node, conv: ir.Node, graph: ir.Graph, constants: Constant
     spatial = refusal or _spatial_pads(pad)
     if isinstance(spatial, Refusal):
         return spatial.reason
-    if str(conv.attributes.get_string("auto_pad", "NOTSET")) != "NOTSET":
-        return "auto_pad is not made explicit"
-    own = conv.attributes.get_ints("pads", [0] * len(spatial))
-    total = [one + other for one, other in zip(own, spatial, strict=True)]
+    own = window_pads(conv)
+    if isinstance(own, Refusal):
+        return own.reason
+    total = [one + other for one, other in zip(own or [0] * len(spatial), spatial, strict=True)]
+    conv.attributes.pop("auto_pad", None)
     conv.attributes["pads"] = ir.AttrInt64s("pads", total)
     note(conv, [pad])
     remove_before(pad, conv, graph, constants)

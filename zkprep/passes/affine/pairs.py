@@ -21,7 +21,7 @@ from zkprep.passes.affine.constants import Recipe
 from zkprep.passes.affine.edits import Edit, Folded, checked, with_offset
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
-from zkprep.passes.affine.windows import padded
+from zkprep.passes.affine.windows import padded, window_pads
 
 # Rows of one output element beside those of its products: the rescale and the bias.
 _ROWS_PER_OUTPUT = {"Conv": 24.0, "Gemm": 23.5, "MatMul": 23.5}
@@ -66,12 +66,10 @@ def _products(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
 
 
 def _convolutions(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
-    for linear in (first, second):
-        if "auto_pad" in linear.node.attributes:
-            return Refusal("auto_pad is not made explicit")
     if _pointwise(second):
-        return _into_pointwise(first, second, opset)
-    if not _pointwise(first) or any(s != 1 for s in _ints(first, "strides", 1)):
+        pads = window_pads(first.node)
+        return pads if isinstance(pads, Refusal) else _into_pointwise(first, second, pads, opset)
+    if not _pointwise(first) or any(s != 1 for s in _ones(first, "strides")):
         return Refusal("neither of them is a 1x1 convolution that can take the other")
     if _group(second) != 1:
         return Refusal("the second works in groups")
@@ -89,7 +87,7 @@ def _convolutions(first: Linear, second: Linear, opset: int) -> Edit | Refusal:
     return with_offset(second, {1: folded}, offset, opset)
 
 
-def _into_pointwise(first: Linear, second: Linear, opset: int) -> Edit:
+def _into_pointwise(first: Linear, second: Linear, pads: Sequence[int], opset: int) -> Edit:
     """The second, 1x1, in the place of both, with the window of the first."""
     filters = second.values.reshape(second.outputs, second.inputs)
 
@@ -101,14 +99,16 @@ def _into_pointwise(first: Linear, second: Linear, opset: int) -> Edit:
     offset = second.offset + filters @ first.offset
     folded = _filters(values, first, second, first.shape[2:])
     edit = with_offset(second, {1: folded}, offset, opset)
-    pairs = zip(_ints(first, "strides", 1), _ints(second, "strides", 1), strict=True)
+    pairs = zip(_ones(first, "strides"), _ones(second, "strides"), strict=True)
     window: dict[str, Sequence[int]] = {
         "kernel_shape": first.shape[2:],
         "strides": [one * other for one, other in pairs],
-        "dilations": _ints(first, "dilations", 1),
-        "pads": _ints(first, "pads", 0, times=2),
+        "dilations": _ones(first, "dilations"),
+        "pads": pads or [0] * 2 * len(first.shape[2:]),
     }
     attributes = {name: ir.AttrInt64s(name, values) for name, values in window.items()}
+    if "auto_pad" in second.node.attributes:
+        attributes["auto_pad"] = ir.AttrString("auto_pad", "NOTSET")
     return replace(edit, attributes=attributes)
 
 
@@ -158,8 +158,8 @@ def _group(linear: Linear) -> int:
     return linear.node.attributes.get_int("group", 1)
 
 
-def _ints(linear: Linear, name: str, default: int, times: int = 1) -> Sequence[int]:
-    return linear.node.attributes.get_ints(name, [default] * (times * (len(linear.shape) - 2)))
+def _ones(linear: Linear, name: str) -> Sequence[int]:
+    return linear.node.attributes.get_ints(name, [1] * len(linear.shape[2:]))
 
 
 def _matrix(linear: Linear) -> Array:

@@ -6,11 +6,12 @@ refusal says what is in the way. Nothing is changed here.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
 from zkprep.passes.affine.backward import backward
+from zkprep.passes.affine.clips import moved_bounds
 from zkprep.passes.affine.constants import Constants, type_name
 from zkprep.passes.affine.crossing import Pieces, across_backward, across_forward
 from zkprep.passes.affine.edits import Edit
@@ -33,10 +34,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Operators that absorb an affine map, and the operators it crosses on its way to them."""
+    """Operators that absorb an affine map, and the operators it crosses on its way to them.
+
+    Attributes:
+        edits: what becomes of the operators that absorb it.
+        crossed: the operators between, from its place on.
+        adjusted: what becomes of those of them that have to change.
+    """
 
     edits: tuple[Edit, ...]
     crossed: tuple[ir.Node, ...] = ()
+    adjusted: tuple[Edit, ...] = ()
 
 
 def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
@@ -49,6 +57,8 @@ def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope
         linear = describe(node, scope.constants, scope.opset)
         edit = linear if isinstance(linear, Refusal) else backward(linear, affine, scope.opset)
         return edit if isinstance(edit, Refusal) else Plan((edit,))
+    if node.op_type == "Clip" and node.domain == "":
+        return _behind_clip(node, affine, scope)
     alternatives = across_backward(node, affine)
     if alternatives is None:
         return _in_the_way(node)
@@ -58,10 +68,24 @@ def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope
     return next((plan for plan in plans if isinstance(plan, Plan)), plans[0])
 
 
+def _behind_clip(node: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
+    edit = moved_bounds(node, affine, scope.constants, backward=True)
+    data = node.inputs[0]
+    if isinstance(edit, Refusal) or data is None:
+        return edit if isinstance(edit, Refusal) else _in_the_way(node)
+    plan = plan_backward(data, node, affine, scope)
+    return plan if isinstance(plan, Refusal) else _across(plan, node, edit)
+
+
+def _across(plan: Plan, node: ir.Node, edit: Edit) -> Plan:
+    return replace(plan, crossed=(node, *plan.crossed), adjusted=(edit, *plan.adjusted))
+
+
 def _all_pieces(node: ir.Node, pieces: Pieces, scope: Scope) -> Plan | Refusal:
     """The plan that places every piece before `node`, or why one of them has no place."""
     edits: list[Edit] = []
     crossed = [node]
+    adjusted: list[Edit] = []
     for index, piece in pieces:
         value = node.inputs[index]
         if value is None or not (piece.scales or piece.shifts):
@@ -71,7 +95,8 @@ def _all_pieces(node: ir.Node, pieces: Pieces, scope: Scope) -> Plan | Refusal:
             return plan
         edits += plan.edits
         crossed += plan.crossed
-    return Plan(tuple(edits), tuple(crossed))
+        adjusted += plan.adjusted
+    return Plan(tuple(edits), tuple(crossed), tuple(adjusted))
 
 
 def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusal:
@@ -87,11 +112,17 @@ def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusa
         linear = describe(node, scope.constants, scope.opset)
         edit = linear if isinstance(linear, Refusal) else forward(linear, affine, scope.opset)
         return edit if isinstance(edit, Refusal) else Plan((edit,))
+    if node.op_type == "Clip" and node.domain == "" and index == 0:
+        bounds = moved_bounds(node, affine, scope.constants, backward=False)
+        plan = plan_forward(node.outputs[0], affine, scope)
+        if isinstance(bounds, Refusal) or isinstance(plan, Refusal):
+            return bounds if isinstance(bounds, Refusal) else plan
+        return _across(plan, node, bounds)
     moved = across_forward(node, index, affine)
     if moved is None or isinstance(moved, Refusal):
         return moved or _in_the_way(node)
     plan = plan_forward(node.outputs[0], moved, scope)
-    return plan if isinstance(plan, Refusal) else Plan(plan.edits, (node, *plan.crossed))
+    return plan if isinstance(plan, Refusal) else replace(plan, crossed=(node, *plan.crossed))
 
 
 def _in_the_way(node: ir.Node) -> Refusal:

@@ -87,6 +87,8 @@ def remove_before(first: ir.Node, second: ir.Node, graph: ir.Graph, constants: C
 
 
 def _change(chain: Chain, plan: Plan, graph: ir.Graph, constants: Constants) -> None:
+    for edit in plan.adjusted:
+        edits.apply(edit, graph, constants)
     for edit in plan.edits:
         edits.apply(edit, graph, constants)
         note(edit.node, chain.nodes)

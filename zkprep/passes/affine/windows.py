@@ -10,6 +10,7 @@ import onnx_ir as ir
 from zkprep.passes.affine.constants import stored
 from zkprep.passes.affine.normal_form import Affine, Refusal
 from zkprep.passes.names import shown
+from zkprep.passes.normalise.windows import explicit_pads, kernel_of
 
 
 def average(node: ir.Node, affine: Affine, _backward: bool) -> Affine | Refusal:
@@ -60,9 +61,20 @@ def negative(affine: Affine) -> Refusal | None:
 
 
 def padded(node: ir.Node) -> bool:
-    """Whether a convolution or pool pads, by `pads` or by auto_pad without any `pads`."""
-    auto_pad = str(node.attributes.get_string("auto_pad", "NOTSET"))
-    return any(node.attributes.get_ints("pads", ())) or auto_pad.startswith("SAME")
+    """Whether a convolution or pool pads, by `pads` or by auto_pad, or may do so."""
+    pads = window_pads(node)
+    return isinstance(pads, Refusal) or any(pads)
+
+
+def window_pads(node: ir.Node) -> list[int] | Refusal:
+    """The pads of a convolution or pool, starts first, those that auto_pad stands for too."""
+    if {"auto_pad", "output_shape"}.isdisjoint(node.attributes) and "pads" not in node.attributes:
+        return []
+    kernel = kernel_of(node)
+    if kernel is None:
+        return Refusal(f"the size of the window of {shown(node)} is not known")
+    pads = explicit_pads(node, kernel)
+    return Refusal(pads) if isinstance(pads, str) else pads
 
 
 def _along_positions(node: ir.Node, affine: Affine) -> Refusal | None:

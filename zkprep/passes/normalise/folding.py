@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from zkprep.files import first_line
 from zkprep.passes.base import PassResult, Site
-from zkprep.passes.inference import infer_shapes
+from zkprep.passes.inference import record_shapes
 
 # Random operators give another value each time; a Constant that is left is an output.
 _NEVER = frozenset(
@@ -46,7 +46,6 @@ class FoldConstants:
 
     largest: int = 2**22
     name: ClassVar[str] = "fold-constants"
-    narrows: ClassVar[str] = "symbolic dimensions of the outputs that folding makes known"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Fold until nothing folds any more."""
@@ -58,7 +57,7 @@ class FoldConstants:
             if not new:
                 return PassResult(folded, (*applied, *sites))
             applied += new
-            infer_shapes(folded)
+            record_shapes(folded)
 
     def _sweep(self, model: ir.Model, graph: ir.Graph) -> list[Site]:
         sites = []

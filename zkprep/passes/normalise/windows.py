@@ -42,7 +42,7 @@ class ExplicitWindows:
 
 def _complete(node: ir.Node, opset: int) -> list[Site]:
     """Write what is missing in `node`; the site of it, if anything was."""
-    kernel = _kernel(node)
+    kernel = kernel_of(node)
     if kernel is None:
         weight = node.inputs[1].name if len(node.inputs) > 1 and node.inputs[1] else ""
         reason = f"the shape of its weight '{weight}' is not known"
@@ -56,7 +56,7 @@ def _complete(node: ir.Node, opset: int) -> list[Site]:
         wanted["dilations"] = node.attributes.get_ints("dilations", ones)
     if node.op_type in ("Conv", "ConvTranspose"):
         wanted["group"] = node.attributes.get_int("group", 1)
-    pads = _explicit_pads(node, kernel)
+    pads = explicit_pads(node, kernel)
     if isinstance(pads, list):
         wanted["pads"] = pads
     missing = [name for name in wanted if name not in node.attributes]
@@ -84,7 +84,8 @@ def _write(node: ir.Node, wanted: dict[str, Sequence[int] | int], *, settled: bo
             node.attributes[name] = ir.AttrInt64s(name, value)
 
 
-def _kernel(node: ir.Node) -> list[int] | None:
+def kernel_of(node: ir.Node) -> list[int] | None:
+    """The size of the window along each spatial axis; None where it is not known."""
     given = node.attributes.get_ints("kernel_shape")
     if given is not None:
         return list(given)
@@ -98,8 +99,13 @@ def _auto_pad(node: ir.Node) -> str:
     return str(node.attributes.get_string("auto_pad", "NOTSET"))
 
 
-def _explicit_pads(node: ir.Node, kernel: Sequence[int]) -> list[int] | str:
-    """The pads as a list, starts first; or why auto_pad or output_shape has to stay."""
+def explicit_pads(node: ir.Node, kernel: Sequence[int]) -> list[int] | str:
+    """The pads as a list, starts first; or why auto_pad or output_shape has to stay.
+
+    Args:
+        node: a convolution or a pool.
+        kernel: the size of its window along each spatial axis.
+    """
     zeros = [0] * (2 * len(kernel))
     mode, sizes = _auto_pad(node), node.attributes.get_ints("output_shape")
     if sizes is None and mode == "NOTSET":
