@@ -8,7 +8,7 @@ import pytest
 
 from zkprep.report import html
 from zkprep.report.table import QUANTITIES
-from zkprep.report.types import Report, SiteReport, Variant, Verdict, dump
+from zkprep.report.types import CircuitReport, Report, SiteReport, Variant, Verdict, dump
 
 ChangeReport = Callable[..., Report]
 VOID = {"meta", "rect"}
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
-        if self.open[-3:] == ["tbody", "tr", "th"]:
+        if [tag for tag in self.open if tag != "a"][-3:] == ["tbody", "tr", "th"]:
             self._row = self.totals.setdefault(data, [])
 
     def handle_endtag(self, tag: str) -> None:
@@ -122,13 +122,22 @@ def spoil(report: Report, place: str) -> Report:
 def test_the_page_asks_for_nothing(report: Report) -> None:
     page = Page(html.render(report))
     assert {tag for tag, _ in page.elements}.isdisjoint(
-        {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a"}
+        {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
     )
     attributes = {name for _, attrs in page.elements for name in attrs}
-    assert attributes.isdisjoint({"src", "href", "xlink:href", "style", "onload", "onerror"})
+    assert attributes.isdisjoint({"src", "xlink:href", "style", "onload", "onerror"})
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     assert any(attrs.get("content") == policy for _, attrs in page.elements)
     assert not re.search(r"https?:|url\(|@import", html.render(report))
+
+
+def test_links_lead_to_a_part_of_the_page(report: Report) -> None:
+    page = Page(html.render(report))
+    places = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    links = [str(attrs["href"]) for _, attrs in page.elements if "href" in attrs]
+    assert len(places) == len(set(places))
+    assert len(links) > len(QUANTITIES)
+    assert all(link.startswith("#") and link[1:] in places for link in links)
 
 
 def test_the_page_suits_light_dark_print_and_phone(report: Report) -> None:
@@ -158,3 +167,30 @@ def test_a_report_without_slices_sites_or_verdict_has_a_page(change_report: Chan
     assert "ezkl: the model could not be counted" in page.words
     assert "not proved: nothing to verify" in page.words
     assert page.totals == {}
+
+
+def test_choices_that_changed_something_are_shown_with_what_they_save(report: Report) -> None:
+    words = Page(html.render(report)).words
+    assert words.count("digits; rows") == 2
+    assert "inner columns" not in words[words.index("Settings chosen") :]
+    assert words.count("\u22120.500 s") == 2
+    assert words.count("\u22129.00 kB") == 2
+
+
+def test_circuits_show_what_soundness_rests_on(report: Report) -> None:
+    page = Page(html.render(report))
+    words = page.words[page.words.index("Soundness") :]
+    for said in ("off", "fixed", "public", "the verifier", "3 of 1\u202f016"):
+        assert said in words
+    circuit = report.variants["prepared"].slices[0].circuit
+    assert circuit is not None
+    careless = msgspec.structs.replace(circuit, freivalds=True, checks_boundary=True)
+    words = Page(html.render(_with_circuit(report, careless))).words
+    assert {"on", "the circuit"} <= set(words)
+
+
+def _with_circuit(report: Report, circuit: CircuitReport) -> Report:
+    prepared = report.variants["prepared"]
+    slices = [msgspec.structs.replace(part, circuit=circuit) for part in prepared.slices]
+    changed = msgspec.structs.replace(prepared, slices=slices)
+    return msgspec.structs.replace(report, variants=report.variants | {"prepared": changed})

@@ -17,7 +17,8 @@ SliceOf = Callable[..., SliceReport]
 )
 def test_every_field_of_the_report_is_in_the_table_once(section: str, struct: type) -> None:
     listed = Counter(one.field for one in QUANTITIES if one.section == section)
-    assert listed == Counter(struct.__struct_fields__)
+    told_elsewhere = {"errors"}  # a histogram: the HTML page draws it
+    assert listed == Counter(set(struct.__struct_fields__) - told_elsewhere)
 
 
 def test_every_prediction_stands_in_for_a_measurement() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import psutil
 
 from zkprep import __version__
+from zkprep.circuit import RunArgs
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.work import predict
@@ -13,6 +14,7 @@ from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.report.types import (
     ChoiceReport,
+    CircuitReport,
     Counts,
     Fidelity,
     Machine,
@@ -69,6 +71,21 @@ def slice_report(
             )
             for one in sized.savings
         ],
+        circuit=_circuit(arguments),
+    )
+
+
+def _circuit(arguments: RunArgs) -> CircuitReport:
+    return CircuitReport(
+        freivalds=not arguments.disable_freivalds,
+        parameters=str(arguments.param_visibility).lower(),
+        inputs=str(arguments.input_visibility).lower(),
+        outputs=str(arguments.output_visibility).lower(),
+        checks_boundary=not arguments.ignore_range_check_inputs_outputs,
+        input_scale=arguments.input_scale,
+        param_scale=arguments.param_scale,
+        base=arguments.decomp_base,
+        legs=arguments.decomp_legs,
     )
 
 

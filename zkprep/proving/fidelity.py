@@ -21,7 +21,7 @@ from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, Disagreement, Imprecise, ZkprepError
 from zkprep.model import Feeds, Runner
 from zkprep.proving.sized import Sized, input_data, inputs_of, outputs_of
-from zkprep.report.types import Fidelity
+from zkprep.report.types import ERROR_EDGES, Fidelity
 
 FINER_BITS = 4
 FINER_LEGS = 5
@@ -77,13 +77,18 @@ def errors(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
     The range of an output is max - min; of one value, or of equal ones, its magnitude, else 1.
     """
     worst, share, agrees = 0.0, 0.0, True
+    bins = np.zeros(len(ERROR_EDGES) + 1, dtype=np.int64)
     for name, reference in expected.items():
         wanted = np.asarray(reference, dtype=np.float64)
-        error = float(np.max(np.abs(outputs[name] - wanted), initial=0.0))
+        off = np.abs(outputs[name] - wanted)
+        error = float(np.max(off, initial=0.0))
         span = float(np.ptp(wanted)) or float(np.max(np.abs(wanted))) or 1.0
         worst, share = max(worst, error), max(share, error / span)
         agrees = agrees and bool(np.argmax(outputs[name]) == np.argmax(wanted))
-    return Fidelity(max_error=worst, relative_error=share, argmax_agrees=agrees)
+        bins += np.bincount(np.searchsorted(ERROR_EDGES, off.ravel() / span), minlength=len(bins))
+    return Fidelity(
+        max_error=worst, relative_error=share, argmax_agrees=agrees, errors=bins.tolist()
+    )
 
 
 def _blame(

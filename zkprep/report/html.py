@@ -1,102 +1,100 @@
 """A report as one self-contained HTML page: no script, no request, light and dark, phone and print.
 
-The page is `page.html.j2`, escaped by jinja2: names come from the model and are untrusted. Each
-figure stands in a `<data>` element whose value is the number of report.json, unrounded.
+The page is page/page.html.j2 and one template per section, escaped by jinja2: names come from the
+model and are untrusted. Each figure stands in a `<data>` element whose value is the number of
+report.json, unrounded. Links lead within the page only.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Mapping
 
 import jinja2
 import msgspec
 
-from zkprep.report import summary
-from zkprep.report.table import BY_KEY, PER_SLICE, QUANTITIES, Change, Figure, Quantity
-from zkprep.report.types import Report, SliceReport
+from zkprep.report import charts, summary
+from zkprep.report.charts import Forecasts
+from zkprep.report.figures import PREDICTED
+from zkprep.report.table import BY_KEY, PER_SLICE, QUANTITIES
+from zkprep.report.types import ChoiceReport, Report, SliceReport
 
-TEMPLATE = "page.html.j2"
-Parts = Mapping[str, SliceReport | None]
 _TILES = tuple(BY_KEY[key] for key in ("cells", "prove_cpu", "peak", "pk"))
 _CHARTS = tuple(BY_KEY[key] for key in ("cells", "prove_cpu", "peak"))
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar: whose it is, its figure, and its length in percent of the chart's longest."""
-
-    variant: str
-    figure: Figure
-    length: float
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Bars that belong together: a slice's, or a total's."""
-
-    name: str
-    bars: tuple[Bar, ...]
-    change: Change
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One quantity in bars that share a scale."""
-
-    quantity: Quantity
-    groups: tuple[Group, ...]
+_FIDELITY = tuple(one for one in QUANTITIES if one.section == "fidelity")
+_MINUS, _ABOUT = "\u2212", "\u2248\u202f"
 
 
 def render(report: Report) -> str:
     """The whole page."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("zkprep.report", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["exact"] = _exact
-    source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
-    page = environment.from_string(source).render(
+    environment.filters |= {"exact": _exact, "typeset": _typeset}
+    parts = _prepared(report)
+    pairs, forecasts, errors = (
+        summary.pair_slices(report),
+        charts.forecasts(report),
+        _errors(report),
+    )
+    page = environment.get_template("page.html.j2").render(
         report=report,
         summary=summary,
-        tiles=[_total_chart(report, quantity) for quantity in _TILES],
+        tiles=[charts.totals(report, quantity) for quantity in _TILES],
         rows=summary.total_rows(report, QUANTITIES),
-        charts=[_slice_chart(report, quantity) for quantity in _CHARTS],
-        pairs=summary.pair_slices(report),
+        places=_places(forecasts, sliced=bool(pairs), compared=bool(errors)),
+        charts=[charts.slices(report, quantity) for quantity in _CHARTS],
+        pairs=pairs,
         cells=BY_KEY["cells"],
         per_slice=PER_SLICE,
+        forecasts=forecasts,
+        errors=errors,
+        fidelity=_FIDELITY,
+        fidelities=[part for part in parts if part.fidelity is not None],
+        chosen=[(part.name, made) for part in parts if (made := _changed(part))],
+        prove_cpu=BY_KEY["prove_cpu"],
+        pk=BY_KEY["pk"],
+        circuits=[(part.name, part.circuit) for part in parts if part.circuit is not None],
     )
     return page + "\n"
 
 
-def _total_chart(report: Report, quantity: Quantity) -> Chart:
-    return _chart(quantity, [("total", summary.totals(report))])
+def _prepared(report: Report) -> list[SliceReport]:
+    variant = report.variants.get("prepared")
+    return variant.slices if variant else []
 
 
-def _slice_chart(report: Report, quantity: Quantity) -> Chart:
-    pairs = summary.pair_slices(report)
-    return _chart(
-        quantity, [(name, {"plain": plain, "prepared": last}) for name, plain, last in pairs]
-    )
+def _changed(part: SliceReport) -> list[ChoiceReport]:
+    """The choices that are not EZKL's own."""
+    return [choice for choice in part.choices if choice.chosen != choice.default]
 
 
-def _chart(quantity: Quantity, groups: Sequence[tuple[str, Parts]]) -> Chart:
-    figures = [quantity.read_alike(list(parts.values())) for _, parts in groups]
-    longest = max((one.value or 0 for group in figures for one in group), default=0) or 1
-    return Chart(
-        quantity,
-        tuple(
-            Group(
-                name,
-                tuple(
-                    Bar(variant, one, round(100 * one.value / longest, 2))
-                    for variant, one in zip(parts, group, strict=True)
-                    if one.value is not None
-                ),
-                quantity.change(parts.get("plain"), parts.get("prepared")),
-            )
-            for (name, parts), group in zip(groups, figures, strict=True)
-        ),
-    )
+def _errors(report: Report) -> list[tuple[str, list[charts.Bin]]]:
+    """Each variant whose errors were counted, and their histogram."""
+    found = [
+        (name, charts.histogram(part.fidelity, report.tolerance))
+        for name, part in summary.totals(report).items()
+        if part is not None
+    ]
+    return [(name, bins) for name, bins in found if bins]
+
+
+def _places(forecasts: list[Forecasts], *, sliced: bool, compared: bool) -> Mapping[str, str]:
+    """Where each quantity of the table is told in full, as the id of an element; "" for nowhere."""
+    places = dict.fromkeys(BY_KEY, "slices" if sliced else "")
+    if sliced:
+        places |= {one.key: f"slices-{one.key}" for one in _CHARTS}
+    places |= {one.key: "errors" if compared else "" for one in _FIDELITY}
+    return places | {one.quantity.key: f"forecast-{one.quantity.key}" for one in forecasts}
 
 
 def _exact(value: float | None) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _typeset(text: str) -> str:
+    """A written figure or change with a minus sign and, before a prediction, a sign of nearness."""
+    about = _ABOUT * text.startswith(PREDICTED)
+    bare = text.removeprefix(PREDICTED)
+    return about + (_MINUS + bare[1:] if bare[:1] == "-" and bare[1:] else bare)

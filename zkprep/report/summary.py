@@ -121,6 +121,11 @@ def pair_slices(report: Report) -> list[Pair]:
     return [(name, plain.get(name), prepared.get(name)) for name in plain | prepared]
 
 
+def saved(quantity: Quantity, value: float) -> str:
+    """What a choice saves by prediction, with its unit; negative for what it costs."""
+    return "-" * (value < 0) + quantity.write_value(abs(value))
+
+
 def number(many: int, noun: str) -> str:
     """A count with its noun: 1 proof, 2 proofs."""
     return f"{count(many)} {noun}{'' if many == 1 else 's'}"

@@ -91,14 +91,19 @@ class Quantity:
         """The measured figure of a slice or total, or the predicted one, or None."""
         section = getattr(part, self.section, None)
         if self.section == "measured" and section is None:
-            return self._predict(part)
+            return self.predict(part)
         return Figure(getattr(section, self.field, None))
 
     def read_alike(self, parts: Sequence[SliceReport | None]) -> tuple[Figure, ...]:
         """The figures of `parts`: all measured or, where only some are, all predicted."""
         read = tuple(self.read(part) for part in parts)
         kinds = {one.predicted for one in read if one.value is not None}
-        return read if len(kinds) < 2 else tuple(self._predict(part) for part in parts)
+        return read if len(kinds) < 2 else tuple(self.predict(part) for part in parts)
+
+    def predict(self, part: SliceReport | None) -> Figure:
+        """The figure predicted for a slice or total, or None."""
+        value = getattr(getattr(part, "predicted", None), self.field, None)
+        return Figure(value, predicted=value is not None)
 
     def write(self, figure: Figure) -> str:
         """The figure with its unit; "~" before a prediction, "-" for what is not known."""
@@ -165,10 +170,6 @@ class Quantity:
         if self.volatile and change.percent is not None and abs(change.percent) < NOISE:
             return ""
         return "better" if (change.absolute < 0) == (self.better == "lower") else "worse"
-
-    def _predict(self, part: SliceReport | None) -> Figure:
-        value = getattr(getattr(part, "predicted", None), self.field, None)
-        return Figure(value, predicted=value is not None)
 
 
 QUANTITIES = (

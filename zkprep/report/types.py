@@ -16,6 +16,8 @@ from zkprep.report.figures import printable
 FORMAT: Final = "zkprep.report/1"
 VARIANTS = ("ezkl", "plain", "prepared")
 REPORT_FILE = "report.json"
+ERROR_EDGES = (*(digit * 10.0**power for power in range(-5, 0) for digit in (1, 2, 5)), 1.0)
+"""Upper ends of the bins of `Fidelity.errors`, in shares of an output's range; one is above."""
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -83,11 +85,18 @@ class Fidelity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         relative_error: largest error over the range (max - min) of the output it occurs in; over
             the magnitude of an output of one value.
         argmax_agrees: whether the largest element of every output is at the same place.
+        errors: how many elements of all outputs are that far off, by the bins of ERROR_EDGES;
+            empty where it was not counted.
     """
 
     max_error: Amount
     relative_error: Amount
     argmax_agrees: bool
+    errors: list[Count] = []
+
+    def __post_init__(self) -> None:
+        if self.errors and len(self.errors) != len(ERROR_EDGES) + 1:
+            raise ValueError(f"a histogram of errors has {len(ERROR_EDGES) + 1} bins")
 
 
 class ChoiceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,6 +117,32 @@ class ChoiceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     pk_bytes: int
 
 
+class CircuitReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a slice's soundness and precision rest on, as EZKL's settings have it.
+
+    Attributes:
+        freivalds: whether einsums are only spot-checked; zkprep never lets that be.
+        parameters: visibility of the weights: "fixed" binds them by the verifying key.
+        inputs: visibility of the slice's inputs.
+        outputs: of its outputs.
+        checks_boundary: whether the circuit range-checks its public values; else the verifier does.
+        input_scale: bits after the binary point of the inputs.
+        param_scale: of the constants.
+        base: of the digits that values are decomposed into.
+        legs: how many digits; a value lies within base**legs - 1.
+    """
+
+    freivalds: bool
+    parameters: str
+    inputs: str
+    outputs: str
+    checks_boundary: bool
+    input_scale: Count
+    param_scale: Count
+    base: Count
+    legs: Count
+
+
 class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One slice of one variant, or a variant's total (`name` is then "total").
 
@@ -121,6 +156,7 @@ class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     measured: Measured | None = None
     fidelity: Fidelity | None = None
     choices: list[ChoiceReport] = []
+    circuit: CircuitReport | None = None
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
