@@ -11,7 +11,9 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import geometric_mean
 
 import msgspec
 import onnx
@@ -19,11 +21,13 @@ import onnx
 from circuits import make
 from circuits.facts import facts
 from zkprep import api
-from zkprep.options import Options
+from zkprep.options import Options, parse_memory
 from zkprep.report.figures import count, percent, seconds, size
 from zkprep.report.types import Counts, Report, Variant
 
-OPTIONS = Options(memory=4 * 2**30)
+MEMORY = "4GiB"
+"""What a slice may take, where a case does not say otherwise."""
+
 TABLE = make.FOLDER / "README.md"
 HEAD = Path(__file__).parent / "corpus.md.in"
 
@@ -42,12 +46,14 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What a case costs.
 
     Attributes:
+        memory: what a slice may take.
         scale: bits that the tolerance needed.
         rewrites: how many places each rule was applied at.
         variants: by name; those that EZKL takes.
         cells: of each prepared slice, in order.
     """
 
+    memory: str
     scale: int
     rewrites: dict[str, int]
     variants: dict[str, Cost]
@@ -64,10 +70,11 @@ def measured(name: str) -> tuple[str, Baseline]:
     Raises:
         ZkprepError: the case cannot be prepared.
     """
+    memory = str(make.case(name).get("memory", MEMORY))
     with tempfile.TemporaryDirectory(prefix="zkprep-baseline-") as folder:
         model, data = make.build(name, Path(folder))
-        report = api.measure(model, data, OPTIONS)
-    return report.prover, _baseline(report)
+        report = api.measure(model, data, Options(memory=parse_memory(memory)))
+    return report.prover, _baseline(report, memory)
 
 
 def recorded(name: str) -> Baselines:
@@ -88,8 +95,10 @@ def table() -> str:
     """circuits/README.md, from the committed baselines of the newest prover."""
     known = {name: kept for name in make.names() if (kept := recorded(name))}
     prover = max(version for kept in known.values() for version in kept)
-    rows = [_row(name, kept[prover]) for name, kept in known.items() if prover in kept]
-    return "\n".join([HEAD.read_text(encoding="utf-8"), *_headings(prover), *rows]) + "\n"
+    newest = {name: kept[prover] for name, kept in known.items() if prover in kept}
+    rows = [_row(name, found) for name, found in newest.items()]
+    parts = (HEAD.read_text(encoding="utf-8"), *_headings(prover), *rows, _means(newest.values()))
+    return "\n".join(parts) + "\n"
 
 
 def main(chosen: list[str]) -> None:
@@ -102,8 +111,9 @@ def main(chosen: list[str]) -> None:
     TABLE.write_text(table(), encoding="utf-8")
 
 
-def _baseline(report: Report) -> Baseline:
+def _baseline(report: Report, memory: str) -> Baseline:
     return Baseline(
+        memory=memory,
         scale=report.scale,
         rewrites=dict(Counter(site.rule for site in report.sites if not site.reason)),
         variants={
@@ -131,9 +141,10 @@ def _cost(variant: Variant) -> Cost | None:
 def _headings(prover: str) -> list[str]:
     return [
         f"{prover}:\n",
-        "| case | MAC | places rewritten | slices | cells: ezkl | plain | prepared | change "
+        "| case | MAC | places rewritten | slices | of at most "
+        "| cells: ezkl | plain | prepared | change "
         "| prove CPU: ezkl | plain | prepared | peak: ezkl | prepared |",
-        "|---|" + "---:|" * 12,
+        "|---|" + "---:|" * 13,
     ]
 
 
@@ -149,8 +160,26 @@ def _row(name: str, found: Baseline) -> str:
     change = percent(100 * (prepared.counts.cells / plain.counts.cells - 1)) if plain else "-"
     peaks = [size(side.peak_bytes) if side else "-" for side in (ezkl, prepared)]
     rewritten = count(sum(found.rewrites.values()))
-    figures = (count(products), rewritten, str(prepared.slices), *cells, change, *times, *peaks)
-    return f"| [{name}]({name}) | {' | '.join(figures)} |"
+    told = (count(products), rewritten, str(prepared.slices), found.memory)
+    return f"| [{name}]({name}) | {' | '.join((*told, *cells, change, *times, *peaks))} |"
+
+
+def _means(cases: Iterable[Baseline]) -> str:
+    """Geometric means of what EZKL takes over what zkprep takes, of the cases that both count."""
+    pairs = [(one.variants["ezkl"], one.variants["prepared"]) for one in cases if _both(one)]
+    means = {
+        "cells": geometric_mean(ezkl.counts.cells / ours.counts.cells for ezkl, ours in pairs),
+        "prove CPU": geometric_mean(
+            ezkl.prove_cpu_seconds / ours.prove_cpu_seconds for ezkl, ours in pairs
+        ),
+        "peak memory": geometric_mean(ezkl.peak_bytes / ours.peak_bytes for ezkl, ours in pairs),
+    }
+    said = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+    return f"\nezkl over prepared, geometric mean of {len(pairs)} cases: {said}."
+
+
+def _both(case: Baseline) -> bool:
+    return {"ezkl", "prepared"} <= set(case.variants)
 
 
 if __name__ == "__main__":

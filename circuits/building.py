@@ -59,7 +59,8 @@ class Net:
         """Add a node and run it; its only output has its name."""
         node = helper.make_node(operator, inputs, [name], name=name, **attributes)
         feeds = {read: self.values[read] for read in inputs}
-        (self.values[name],) = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, feeds)
+        outputs = list(ReferenceEvaluator(node, opsets={"": OPSET}).run(None, feeds))
+        (self.values[name],) = outputs
         self.nodes.append(node)
         return name
 

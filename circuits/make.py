@@ -7,6 +7,7 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from circuits.building import Net
 
@@ -16,6 +17,11 @@ FOLDER = Path(__file__).resolve().parent
 def names() -> list[str]:
     """Every case of the corpus, in alphabetical order."""
     return sorted(path.parent.name for path in FOLDER.glob("*/case.json"))
+
+
+def case(name: str) -> dict[str, Any]:
+    """What case.json says of a case."""
+    return dict(json.loads((FOLDER / name / "case.json").read_text(encoding="utf-8")))
 
 
 def build(name: str, folder: Path) -> tuple[Path, Path]:

@@ -1,6 +1,5 @@
 """The corpus: every case is what it says, builds the same twice, and costs what is recorded."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -38,15 +37,10 @@ NAMES = make.names()
 BUILT = [name for name in NAMES if (make.FOLDER / name / "build.py").exists()]
 
 
-def _case(name: str) -> dict[str, Any]:
-    text = (make.FOLDER / name / "case.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
-
-
 def _by_length(names: list[str]) -> list[Any]:
     """Cases whose circuits take long to count are left to `make test-long`."""
     return [
-        pytest.param(name, marks=[pytest.mark.long] if _case(name).get("long") else [])
+        pytest.param(name, marks=[pytest.mark.long] if make.case(name).get("long") else [])
         for name in names
     ]
 
@@ -70,7 +64,7 @@ def test_a_case_is_a_valid_model_and_an_input_that_fits(name: str, folder: Path)
     model = load(path)
     outputs = run(model, read_input(data, model))
     assert all(np.isfinite(output).all() and np.ptp(output) > 0 for output in outputs.values())
-    recorded = _case(name)
+    recorded = make.case(name)
     assert recorded["name"] == name
     if "facts" in recorded:
         assert facts(proto) == recorded["facts"]

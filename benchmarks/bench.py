@@ -1,0 +1,199 @@
+"""EZKL as its users run it, and zkprep: proved on the same machine, paired and repeated.
+
+    python -m benchmarks.bench [CASE ...] [--repeats N]
+
+Each repetition of a case proves, one after the other and in this order: zkprep's prepared slices,
+EZKL's whole model under its default calibration, zkprep's plain slices, and one slice per weighted
+operator as EZKL calibrates it. What does not fit the machine is skipped and shown as predicted.
+Samples are added to benchmarks/results.json as they come, so a stopped run goes on; the table in
+docs/benchmarks.md is written from it.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import geometric_mean, median
+
+import msgspec
+
+from benchmarks import tables, weighted
+from benchmarks.baseline import MEMORY
+from circuits import make
+from zkprep import api
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.errors import ZkprepError
+from zkprep.options import Baselines, Options, parse_memory
+from zkprep.proving.assemble import this_machine
+from zkprep.report.figures import count, seconds, size
+from zkprep.report.types import Machine, Measured, Prediction, Variant
+
+RESULTS = Path(__file__).parent / "results.json"
+VARIANTS = ("ezkl", "weighted", "plain", "prepared")
+DEFAULTS = tuple(name for name in make.names() if not make.case(name).get("long"))
+
+
+class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One variant of one repetition; `measured` is None where it was not proved."""
+
+    slices: int
+    cells: int
+    predicted: Prediction
+    measured: Measured | None
+
+
+Repetition = dict[str, Sample]
+
+
+class Results(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Everything that was measured on one machine, by case."""
+
+    machine: Machine
+    prover: str
+    cases: dict[str, list[Repetition]]
+
+
+def main() -> None:
+    """Measure what is missing of the chosen cases, and write the results and their table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*", default=DEFAULTS)
+    parser.add_argument("--repeats", type=int, default=3)
+    chosen = parser.parse_args()
+    for _ in range(chosen.repeats):
+        for name in chosen.cases:
+            results = read()
+            if len(results.cases.get(name, [])) < chosen.repeats:
+                results.cases.setdefault(name, []).append(repetition(name))
+                write(results)
+                print(name, flush=True)
+
+
+def read() -> Results:
+    """The results so far, of this machine and this prover.
+
+    Raises:
+        SystemExit: those on file are another machine's, or another prover's.
+    """
+    here = Results(machine=this_machine(), prover=EzklBackend().version, cases={})
+    if not RESULTS.exists():
+        return here
+    kept = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
+    if (kept.machine.cpu, kept.machine.cores, kept.prover) != (
+        here.machine.cpu,
+        here.machine.cores,
+        here.prover,
+    ):
+        raise SystemExit(f"{RESULTS} is of another machine or prover: move it away to measure anew")
+    return kept
+
+
+def write(results: Results) -> None:
+    """Write the results and the table made of them."""
+    document = msgspec.json.encode(results, order="deterministic")
+    RESULTS.write_bytes(msgspec.json.format(document) + b"\n")
+    tables.replace("bench", table(results))
+
+
+def repetition(name: str) -> Repetition:
+    """Every variant of a case, proved once, from nothing."""
+    memory = parse_memory(str(make.case(name).get("memory", MEMORY)))
+    options = Options(memory=memory, baselines=Baselines.PROVE)
+    with tempfile.TemporaryDirectory(prefix="zkprep-bench-") as folder:
+        model, data = make.build(name, Path(folder) / "case")
+        report = api.prove(model, data, Path(folder) / "run", options)
+        variants = dict(report.variants)
+        try:
+            variants["weighted"] = weighted.prove(model, data, Path(folder) / "weighted", options)
+        except ZkprepError as error:
+            print(f"{name}: not proved per weighted operator: {error}")
+    return {one: _sample(variants[one]) for one in VARIANTS if _counted(variants.get(one))}
+
+
+def table(results: Results) -> str:
+    """The results as Markdown: the machine, medians, and the geometric means of the ratios."""
+    machine, cases = results.machine, sorted(results.cases.items())
+    repeats = sorted({len(kept) for _, kept in cases})
+    lines = [
+        f"{machine.cpu}, {machine.cores} cores, {size(machine.memory_bytes)}, {results.prover}; "
+        f"medians of {' or '.join(map(str, repeats))} repetitions; ~ is predicted.\n",
+        "| case | variant | slices | cells | setup CPU | prove CPU | prove | verify CPU | peak "
+        "| pk | vk | proof |",
+        "|---|---|" + "---:|" * 10,
+    ]
+    lines += [
+        _row(name, one, [each[one] for each in kept])
+        for name, kept in cases
+        for one in VARIANTS
+        if one in kept[0]
+    ]
+    lines += ["", *(_means([kept for _, kept in cases], one) for one in VARIANTS[:-1])]
+    return "\n".join(lines)
+
+
+def _row(name: str, variant: str, samples: list[Sample]) -> str:
+    columns: tuple[tuple[str, Callable[[float], str]], ...] = (
+        ("setup_cpu_seconds", seconds),
+        ("prove_cpu_seconds", seconds),
+        ("prove_seconds", seconds),
+        ("verify_cpu_seconds", seconds),
+        ("peak_bytes", size),
+        ("pk_bytes", size),
+        ("vk_bytes", size),
+        ("proof_bytes", size),
+    )
+    figures = [_written(samples, field, write) for field, write in columns]
+    first = samples[0]
+    cells = (name, variant, str(first.slices), count(first.cells), *figures)
+    return f"| {' | '.join(cells)} |"
+
+
+def _written(samples: list[Sample], field: str, write: Callable[[float], str]) -> str:
+    measured = [getattr(one.measured, field) for one in samples if one.measured is not None]
+    if measured:
+        return write(median(measured))
+    predicted = getattr(samples[0].predicted, field, None)
+    return "-" if predicted is None else f"~{write(predicted)}"
+
+
+def _means(cases: list[list[Repetition]], variant: str) -> str:
+    """What a variant takes over what prepared takes, of the cases in which both were proved."""
+    pairs = [
+        (kept, [each[variant].measured for each in kept])
+        for kept in cases
+        if all(variant in each and each[variant].measured is not None for each in kept)
+    ]
+    if not pairs:
+        return f"- {variant}: nothing was proved"
+    said = []
+    for label, field in (
+        ("prove CPU", "prove_cpu_seconds"),
+        ("setup CPU", "setup_cpu_seconds"),
+        ("peak memory", "peak_bytes"),
+        ("proving keys", "pk_bytes"),
+    ):
+        ratios = [
+            median(getattr(one, field) for one in theirs)
+            / median(getattr(each["prepared"].measured, field) for each in kept)
+            for kept, theirs in pairs
+        ]
+        said.append(f"{label} {geometric_mean(ratios):.2f}")
+    return f"- {variant} over prepared, geometric mean of {len(pairs)} cases: {', '.join(said)}"
+
+
+def _counted(variant: Variant | None) -> bool:
+    return variant is not None and variant.total is not None
+
+
+def _sample(variant: Variant) -> Sample:
+    whole = variant.total
+    assert whole is not None
+    return Sample(
+        slices=len(variant.slices),
+        cells=whole.counts.cells,
+        predicted=whole.predicted,
+        measured=whole.measured,
+    )
+
+
+if __name__ == "__main__":
+    main()
