@@ -10,9 +10,12 @@ INPUT  ?= $(DIGITS)/input.json
 OUT    ?= runs/digits
 # The example fits one slice; three show the links.
 ARGS   ?= $(if $(filter $(DIGITS)/model.onnx,$(MODEL)),--blocks 3)
+# `make circuits`, `baseline`, `bench` and `bench-tiny` take the cases to be done; all by default.
+CASES   ?=
+REPEATS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long check operators circuits baseline format bench-fusion clean
+.PHONY: help prove test test-long check operators circuits baseline bench bench-tiny format bench-fusion clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +45,12 @@ circuits: $(VENV)/core.stamp ## build the corpus, or CASES="lenet5 ...", each ca
 
 baseline: $(VENV)/core.stamp ## count the corpus anew, or CASES; write its baselines and table; no keys
 	$(BIN)/python -m benchmarks.baseline $(CASES)
+
+bench: $(VENV)/core.stamp ## prove the corpus, or CASES, in four ways, paired, REPEATS times; docs/benchmarks.md
+	$(BIN)/python -m benchmarks.bench $(CASES) --repeats $(REPEATS)
+
+bench-tiny: $(VENV)/core.stamp ## prove the MLPerf Tiny models whole, or CASES; an hour; goes on where it was
+	$(BIN)/python -m benchmarks.tiny $(CASES)
 
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix .

@@ -48,7 +48,6 @@ def test_other_slices_leave_the_total(report: Report, slice_of: SliceOf) -> None
     ("field", "value", "message"),
     [
         ("prover", "23.0.6", "prover differs: 23.0.5 before, 23.0.6 after"),
-        ("scale", 7, "scale differs: 10 before, 7 after"),
         ("tolerance", 0.02, "tolerance differs: 0.01 before, 0.02 after"),
     ],
 )
@@ -64,8 +63,8 @@ def test_what_is_not_comparable_is_refused_unless_forced(
 
 
 def test_all_differences_are_named_at_once(report: Report, change_report: ChangeReport) -> None:
-    with pytest.raises(InputError, match="prover differs: .*; scale differs: "):
-        compare(report, change_report(prover="23.0.6", scale=7))
+    with pytest.raises(InputError, match="prover differs: .*; tolerance differs: "):
+        compare(report, change_report(prover="23.0.6", tolerance=0.02))
 
 
 def test_a_missing_variant_is_refused(report: Report, slice_of: SliceOf) -> None:
@@ -78,6 +77,12 @@ def test_a_missing_variant_is_refused(report: Report, slice_of: SliceOf) -> None
         InputError, match="variant 'ezkl' of the report before holds no figures: does not fit"
     ):
         compare(msgspec.structs.replace(report, variants=uncounted), report, variant="ezkl")
+
+
+def test_another_scale_is_noted_and_compared(report: Report, change_report: ChangeReport) -> None:
+    comparison = compare(report, change_report(scale=12))
+    assert comparison.notes == ["the scale differs: 10 bits before, 12 after"]
+    assert changes(comparison.total)["cells"].percent == 0
 
 
 def test_another_model_or_machine_is_noted(report: Report, change_report: ChangeReport) -> None:

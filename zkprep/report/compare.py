@@ -1,7 +1,8 @@
 """Two reports side by side, per slice and in total, and whether a change exceeds what CI allows.
 
-Figures can be compared only where the rest is equal: reports whose prover version, scale or
-tolerance differ are refused unless forced. Limits are compared in rational numbers, so that a
+Figures can be compared only where the rest is equal: reports whose prover version or tolerance
+differ are refused unless forced. Another scale is a note: a circuit has the bits that its tolerance
+needs, and what they cost is part of what changed. Limits are compared in rational numbers, so that a
 change of exactly the limit never exceeds it.
 """
 
@@ -18,7 +19,7 @@ from zkprep.report.table import BY_KEY, QUANTITIES, Change
 from zkprep.report.types import Report, SliceReport, Variant
 
 _LIMIT = re.compile(r"(?P<key>\w+):(?P<percent>[+-]?\d{1,9}(\.\d{1,9})?)%", re.ASCII)
-_MUST_AGREE = ("prover", "scale", "tolerance")
+_MUST_AGREE = ("prover", "tolerance")
 _LIMITED = tuple(one.key for one in QUANTITIES if one.kind != "agreement")
 
 
@@ -64,7 +65,7 @@ def compare(
     """Compare one variant of two reports; `force` turns refusals into notes.
 
     Raises:
-        InputError: prover, scale or tolerance differ, or a report has no such variant.
+        InputError: prover or tolerance differ, or a report has no such variant.
     """
     differences = [
         f"{field} differs: {getattr(before, field)} before, {getattr(after, field)} after"
@@ -175,6 +176,8 @@ def _notes(before: Report, after: Report, *, corresponds: bool) -> list[str]:
     notes = []
     if before.model_digest != after.model_digest:
         notes.append("the models differ")
+    if before.scale != after.scale:
+        notes.append(f"the scale differs: {before.scale} bits before, {after.scale} after")
     if not corresponds:
         notes.append("the slices' names differ: only the totals are compared")
     if (before.machine.cpu, before.machine.cores) != (after.machine.cpu, after.machine.cores):
