@@ -8,20 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 from honest_chain import (
-    CEREMONY,
-    OTHER_X,
     Example,
     X,
     honest,
     instances,
-    proof_bytes,
     settings_bytes,
 )
 
 from zkprep.chain import Obligation
 
 HONEST = honest()
-OTHER = honest(OTHER_X)
 UNDER_TEST_SRS = honest(origin="test")
 
 Attack = Callable[[Example], Example]
@@ -67,7 +63,7 @@ def bundle(*indices: int) -> Attack:
 
 def splice(index: int) -> Attack:
     """Slice `index` of a run on another input."""
-    return lambda example: example.with_files(index, proof=OTHER.bundle[index].proof)
+    return lambda example: example.with_files(index, proof=example.twin().bundle[index].proof)
 
 
 def proved(index: int, position: int, value: int) -> Attack:
@@ -83,10 +79,8 @@ def proved(index: int, position: int, value: int) -> Attack:
 
 def other_model(example: Example) -> Example:
     """Another model's slice: same shapes, own key, valid proof."""
-    vk = b"verification key of another model"
-    files = example.bundle[1]
-    proof = proof_bytes(files.settings, vk, CEREMONY, instances(X)[1])
-    return example.with_files(1, vk=vk, proof=proof)
+    foreign = example.foreign()
+    return example.with_files(1, vk=foreign.vk, proof=foreign.proof)
 
 
 def permuted(example: Example) -> Example:

@@ -17,11 +17,12 @@ from typing import Any
 
 import msgspec
 
-from zkprep.chain import Obligation, Policy, SrsFiles, Verdict, verify
+from zkprep.chain import Obligation, Policy, Verdict, verify
 from zkprep.circuit import CircuitSpec, canonical_settings
 from zkprep.errors import ProofRejected
 from zkprep.evidence import SliceFiles
 from zkprep.felts import encode
+from zkprep.points import srs_identity
 from zkprep.statement import (
     ModelDigests,
     OuterPort,
@@ -33,6 +34,7 @@ from zkprep.statement import (
     Statement,
     Wire,
 )
+from zkprep.trust import SrsFiles
 
 MAC_KEY = b"known to the toy prover alone"
 SPEC = CircuitSpec(decomp_base=1000, logrows=10, checks_boundary=False, lookup_range=(-1000, 1000))
@@ -178,7 +180,7 @@ def _slice(index: int, srs: Srs) -> Slice:
 
 def honest_statement(origin: str = "ceremony") -> Statement:
     file = CEREMONY if origin == "ceremony" else TEST_SRS
-    srs = Srs(logrows=SPEC.logrows, identity=sha(file[-128:]), origin=origin)  # type: ignore[arg-type]
+    srs = Srs(logrows=SPEC.logrows, identity=srs_identity(file), origin=origin)  # type: ignore[arg-type]
     ref = PortRef
     return Statement(
         zkprep="0.1.0",
@@ -210,12 +212,20 @@ def instances(x: Sequence[int]) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Example:
-    """Everything `verify` takes; attacks replace a part of it."""
+    """Everything `verify` takes; attacks replace a part of it.
+
+    `twin` is a run of the same function on another input; `foreign` are the files of slice 1 of
+    another model; `prove` makes the proof of a slice for given values, as far as the prover behind
+    it lets itself be talked into.
+    """
 
     statement: bytes
     bundle: tuple[SliceFiles, ...]
     srs: SrsFiles
     policy: Policy
+    twin: "Callable[[], Example]"
+    foreign: Callable[[], SliceFiles]
+    prove: Callable[[int, bytes, Sequence[int]], bytes]
 
     def verify(self, checker: Callable[[Sequence[Obligation]], None] = check) -> Verdict:
         return verify(self.statement, self.bundle, self.srs, self.policy, checker)
@@ -242,15 +252,13 @@ class Example:
 
     def with_settings(self, index: int, settings: bytes) -> "Example":
         """Other settings, pinned by the expected statement, and a proof that is valid for them."""
-        srs = CEREMONY if self.claim.slices[index].srs.origin == "ceremony" else TEST_SRS
-        proof = proof_bytes(settings, vk_bytes(index), srs, instances(X)[index])
+        proof = self.prove(index, settings, instances(X)[index])
         example = self.with_files(index, settings=settings, proof=proof)
         return example.with_slice(index, settings=sha(settings))
 
     def with_instances(self, index: int, values: Sequence[int]) -> "Example":
-        """A proof the toy prover makes for other values: what a cheating prover may really do."""
-        files = self.bundle[index]
-        proof = proof_bytes(files.settings, files.vk, CEREMONY, values)
+        """A proof for other values: what a cheating prover may really do."""
+        proof = self.prove(index, self.bundle[index].settings, values)
         return self.with_files(index, proof=proof)
 
 
@@ -283,12 +291,21 @@ def honest(x: Sequence[int] = X, origin: str = "ceremony") -> Example:
         proof = proof_bytes(settings, vk_bytes(index), srs, values)
         bundle.append(SliceFiles(settings, vk_bytes(index), proof))
     data = raw(statement)
+    other = OTHER_X if tuple(x) == X else X
     return Example(
         data,
         tuple(bundle),
         SrsFiles(ceremony=CEREMONY, test={SPEC.logrows: TEST_SRS}),
         Policy(expected=sha(data), ceremony=sha(CEREMONY)),
+        lambda: honest(other, origin),
+        lambda: _foreign(bundle[1].settings, srs),
+        lambda index, settings, values: proof_bytes(settings, vk_bytes(index), srs, values),
     )
+
+
+def _foreign(settings: bytes, srs: bytes) -> SliceFiles:
+    vk = b"verification key of another model"
+    return SliceFiles(settings, vk, proof_bytes(settings, vk, srs, instances(X)[1]))
 
 
 def places(document: Any) -> list[tuple[Any, Any]]:

@@ -16,6 +16,7 @@ LAYERS = (
     {
         "zkprep.felts",
         "zkprep.files",
+        "zkprep.points",
         "zkprep.outline",
         "zkprep.splicing",
         "zkprep.circuit",
@@ -31,13 +32,14 @@ LAYERS = (
         "zkprep.wellformed",
         "zkprep.statement",
     },
-    {"zkprep.passes", "zkprep.cost", "zkprep.backends", "zkprep.evidence"},
+    {"zkprep.passes", "zkprep.cost", "zkprep.backends", "zkprep.evidence", "zkprep.trust"},
     {
         "zkprep.srs",
         "zkprep.support",
         "zkprep.srs_file",
         "zkprep.groups",
         "zkprep.chain",
+        "zkprep.public",
         "zkprep.store",
         "zkprep.prepare",
     },
@@ -150,9 +152,11 @@ def test_chain_is_pure() -> None:
         "zkprep.wellformed",
         "zkprep.claim",
         "zkprep.evidence",
+        "zkprep.trust",
         "zkprep.circuit",
         "zkprep.felts",
         "zkprep.heads",
+        "zkprep.points",
         "zkprep.errors",
     }
     for module in ("zkprep.chain", *reached):

@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
     "hidden commitment": (
         field("module_sizes", {"polycommit": [3], "poseidon": [0, [0]]}),
         StatementError,
-        "number of committed values is 3, the statement says 0",
+        "committed sizes is [3], the statement says []",
     ),
     "another prover's settings": (
         field("version", "22.0.0"),

@@ -3,7 +3,15 @@
 import pytest
 
 from zkprep.errors import InputError
-from zkprep.options import Options, memory_limit, parse_dims, parse_memory
+from zkprep.options import (
+    Link,
+    Links,
+    Options,
+    memory_limit,
+    parse_dims,
+    parse_links,
+    parse_memory,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +62,23 @@ def test_out_of_range(options: dict[str, float], message: str) -> None:
 def test_memory_limit_is_what_was_asked_for() -> None:
     assert memory_limit(Options(memory=5)) == 5
     assert memory_limit(Options()) > 0
+
+
+def test_links() -> None:
+    assert parse_links([]) == Links()
+    assert parse_links(["a=b=public", "polycommit"]) == Links(Link.POLYCOMMIT, {"a=b": Link.PUBLIC})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["hashed"], "--link 'hashed' is not MODE or TENSOR=MODE, where MODE is public or poly"),
+        (["a=private"], "--link 'a=private' is not MODE"),
+        (["public", "polycommit"], "--link says twice how links are checked"),
+        (["a=public", "a=polycommit"], "--link says twice how .a. is checked"),
+        ([""], "--link '' is not MODE"),
+    ],
+)
+def test_links_refused(given: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_links(given)

@@ -11,8 +11,9 @@ from zkprep import srs
 from zkprep.backends.base import VERIFIER_SRS_BYTES, Usage
 from zkprep.backends.fake import FakeBackend
 from zkprep.errors import BackendError, InputError
+from zkprep.points import srs_identity
 from zkprep.srs import Srs
-from zkprep.srs_file import file_bytes, identity_of, small_file
+from zkprep.srs_file import file_bytes, small_file
 
 USAGE = Usage(seconds=1.0, cpu_seconds=1.0, peak_bytes=1)
 K = 6
@@ -75,7 +76,7 @@ def test_a_generated_file_is_a_test_one_and_is_found_again(fresh_cache: Path) ->
     made = srs.generate(K, FakeBackend())
     data = made.path.read_bytes()
     assert made.path == fresh_cache / "srs" / "test" / f"kzg{K}.test.srs"
-    assert made == Srs(made.path, K, hashlib.sha256(data).hexdigest(), identity_of(data), "test")
+    assert made == Srs(made.path, K, hashlib.sha256(data).hexdigest(), srs_identity(data), "test")
     assert srs.find(K) == made
     assert srs.find(K, "test") == made
     assert srs.find(K, "ceremony") is None
@@ -105,7 +106,7 @@ def test_of_two_that_generate_at_once_the_first_to_finish_wins(fresh_cache: Path
 def test_the_ceremony_is_recognised_by_its_digest_alone(fresh_cache: Path, ceremony: bytes) -> None:
     path = put(own_place(fresh_cache), ceremony)
     found = srs.find(K)
-    assert found == Srs(path, K, srs.CEREMONY[K], identity_of(ceremony), "ceremony")
+    assert found == Srs(path, K, srs.CEREMONY[K], srs_identity(ceremony), "ceremony")
 
 
 def test_another_file_in_the_ceremonys_place_is_refused(fresh_cache: Path, ceremony: bytes) -> None:
@@ -248,7 +249,7 @@ def test_the_verifiers_file_of_a_test_srs_has_its_identity() -> None:
     assert small[:4] == (1).to_bytes(4, "little")
     assert small[4:68] == data[4:68]
     assert small[-256:] == data[-256:]
-    assert identity_of(small) == made.identity != srs.generate(K + 1, FakeBackend()).identity
+    assert srs_identity(small) == made.identity != srs.generate(K + 1, FakeBackend()).identity
 
 
 def test_the_small_file_of_a_truncated_one_is_refused(tmp_path: Path) -> None:

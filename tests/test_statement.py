@@ -94,7 +94,7 @@ NOT_A_STATEMENT = {
     "upper-case digest": (edited(HONEST.model.original, "A" * 64), "matching regex"),
     "short digest": (edited(HONEST.model.original, "ab"), "matching regex"),
     "digest and newline": (edited(HONEST.model.original, "a" * 64 + "\\n"), "matching regex"),
-    "private port": (edited('"visibility":"public"', '"visibility":"private"'), "'private'"),
+    "hashed port": (edited('"visibility":"public"', '"visibility":"hashed"'), "'hashed'"),
     "unknown SRS": (edited('"origin":"ceremony"', '"origin":"friend"'), "'friend'"),
     "reference of three": (edited('"source":[0,0]', '"source":[0,0,0]'), "length 2"),
     "no slices": (raw(replace(HONEST, slices=())), "length >= 1"),

@@ -3,19 +3,17 @@
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from zkprep import chain, srs, statement
 from zkprep.backends.base import Backend
-from zkprep.errors import InputError, ProofRejected, StatementError, VerificationError
-from zkprep.evidence import SliceFiles
+from zkprep.errors import InputError, ProofRejected, VerificationError
+from zkprep.public import read_public, read_statement
 from zkprep.statement import Statement
-from zkprep.store import read_public
-
-_SLICE_FILE = re.compile(r"slices/(\d{3,})/(settings\.json|vk|proof\.json)")
-_SRS_FILE = re.compile(r"srs/([1-9]\d?)\.srs")
+from zkprep.trust import SrsFiles
 
 
 def verify(
@@ -47,14 +45,13 @@ def verify(
     if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
         raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
     files = read_public(_public_folder(public))
-    bundle, test_srs = _sorted_out(files)
-    expected = expect if expect is not None else _rebuilt(files, model, backend)
+    expected = expect if expect is not None else _rebuilt(files.statement, model, backend)
     return chain.verify(
-        files["statement.json"],
-        bundle,
-        chain.SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=test_srs),
+        files.statement,
+        files.bundle,
+        SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=files.test_srs),
         chain.Policy(expected=expected, ceremony=srs.CEREMONY[1], allow_test_srs=allow_test_srs),
-        _Checker(backend),
+        partial(check_proofs, backend),
     )
 
 
@@ -65,7 +62,7 @@ def claim_of(public: Path) -> Statement:
         InputError: not a folder.
         StatementError: no statement, or not well-formed.
     """
-    return statement.load(read_public(_public_folder(public))["statement.json"])
+    return statement.load(read_statement(_public_folder(public)))
 
 
 def _public_folder(given: Path) -> Path:
@@ -76,58 +73,33 @@ def _public_folder(given: Path) -> Path:
     return inner if (inner / "statement.json").is_file() else given
 
 
-def _rebuilt(files: Mapping[str, bytes], model: Path | None, backend: Backend) -> Statement:
+def _rebuilt(claim: bytes, model: Path | None, backend: Backend) -> Statement:
     from zkprep.rebuild import rebuild
 
     assert model is not None
-    return rebuild(statement.load(files["statement.json"]), model, backend)
+    return rebuild(statement.load(claim), model, backend)
 
 
-def _sorted_out(files: Mapping[str, bytes]) -> tuple[list[SliceFiles], dict[int, bytes]]:
-    """The files of each slice and the test SRS files by logrows; nothing else may be there."""
-    slices: dict[int, dict[str, bytes]] = {}
-    test_srs: dict[int, bytes] = {}
+def check_proofs(backend: Backend, obligations: Sequence[chain.Obligation]) -> None:
+    """The prover's check of every proof, in a scratch folder, side by side on all cores.
+
+    Raises:
+        ProofRejected: a proof is not valid; says which.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="zkprep-verify-") as scratch,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        list(pool.map(lambda one: _check(backend, Path(scratch), one), obligations))
+
+
+def _check(backend: Backend, scratch: Path, one: chain.Obligation) -> None:
+    folder = scratch / f"{one.slice:03d}"
+    folder.mkdir()
+    files = {"proof": one.proof, "settings": one.settings, "vk": one.vk, "srs": one.srs}
     for name, data in files.items():
-        if found := _SLICE_FILE.fullmatch(name):
-            slices.setdefault(int(found[1]), {})[found[2]] = data
-        elif found := _SRS_FILE.fullmatch(name):
-            test_srs[int(found[1])] = data
-        elif name != "statement.json":
-            raise StatementError(f"'{name}' does not belong into a public folder")
-    if sorted(slices) != list(range(len(slices))):
-        raise ProofRejected(f"the folder holds slices {sorted(slices)}, with a gap")
-    return [_slice_files(index, slices[index]) for index in range(len(slices))], test_srs
-
-
-def _slice_files(index: int, files: Mapping[str, bytes]) -> SliceFiles:
-    for name in ("settings.json", "vk", "proof.json"):
-        if name not in files:
-            raise ProofRejected(f"slice {index} has no {name}")
-    return SliceFiles(files["settings.json"], files["vk"], files["proof.json"])
-
-
-class _Checker:
-    """The prover's check of every proof, in a scratch folder, side by side on all cores."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __call__(self, obligations: Sequence[chain.Obligation]) -> None:
-        with (
-            tempfile.TemporaryDirectory(prefix="zkprep-verify-") as scratch,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-        ):
-            list(pool.map(lambda one: self._check(Path(scratch), one), obligations))
-
-    def _check(self, scratch: Path, one: chain.Obligation) -> None:
-        folder = scratch / f"{one.slice:03d}"
-        folder.mkdir()
-        files = {"proof": one.proof, "settings": one.settings, "vk": one.vk, "srs": one.srs}
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-        try:
-            self._backend.verify(
-                folder / "proof", folder / "settings", folder / "vk", folder / "srs"
-            )
-        except VerificationError as error:
-            raise ProofRejected(f"slice {one.slice}: {error}") from None
+        (folder / name).write_bytes(data)
+    try:
+        backend.verify(folder / "proof", folder / "settings", folder / "vk", folder / "srs")
+    except VerificationError as error:
+        raise ProofRejected(f"slice {one.slice}: {error}") from None

@@ -7,29 +7,18 @@ what it is given has by then been pinned byte by byte.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkprep.errors import InputError, LinkMismatch, ProofRejected, StatementError, UntrustedSrs
+from zkprep.errors import InputError, LinkMismatch, ProofRejected, StatementError
 from zkprep.evidence import Evidence, SliceFiles, open_slice
 from zkprep.felts import dequantise, quantise
 from zkprep.heads import describe, evaluate
-from zkprep.statement import Port, PortRef, Srs, Statement, digest, first_difference, load
-
-# A KZG file for 2**k rows has 128 * 2**k + 260 bytes, the first four k; a verifier needs k = 1.
-SMALL_SRS_BYTES = 516
-SMALL_SRS_HEADER = (1).to_bytes(4, "little")
-SRS_IDENTITY_BYTES = 128  # tau in G2, the last of the file
-
-
-@dataclass(frozen=True, slots=True)
-class SrsFiles:
-    """The SRS files at hand (untrusted): the ceremony's small one, and test ones by logrows."""
-
-    ceremony: bytes | None = None
-    test: Mapping[int, bytes] = field(default_factory=dict)
+from zkprep.points import G1_BYTES
+from zkprep.statement import Port, PortRef, Statement, digest, first_difference, load
+from zkprep.trust import SrsFiles, trusted_srs
+from zkprep.wellformed import extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +75,17 @@ class Derived:
 class Verdict:
     """What has been proved: the function of this statement takes `inputs` to `outputs`.
 
-    `heads` are the model's outputs that follow from the proved ones.
+    Attributes:
+        digest: of the statement.
+        proofs: number of proofs.
+        links: number of links between slices, of which `committed` are by commitment.
+        inputs: the model's public inputs.
+        outputs: the model's outputs.
+        test_srs: somebody may know the SRS's secret.
+        private: names of the model's private inputs: some values of them within the circuit's
+            range, known to the prover, lead to these outputs.
+        committed: number of links whose values the verifier does not see.
+        heads: the model's outputs that follow from the proved ones.
     """
 
     digest: str
@@ -95,6 +94,8 @@ class Verdict:
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     test_srs: bool
+    private: tuple[str, ...] = ()
+    committed: int = 0
     heads: dict[str, Derived] = field(default_factory=dict)
 
 
@@ -108,14 +109,14 @@ def verify(
     """Return what the proofs prove, or raise.
 
     (1) The statement is well-formed: every slice input is a model input or the target of exactly
-        one wire; wires point forward; port ranges tile the instances with no gap; scales agree
-        along each wire.
+        one wire; wires point forward; ports tile the instances and the commitments with no gap;
+        scales agree along each wire; what nobody sees is checked by a circuit.
     (2) It is the expected one.
     (3) There is one proof per slice and no other.
     (4) Each proof is valid for the pinned verification key and settings; the settings agree with
         the statement; Freivalds is off, parameters are fixed; the number of instances is exact.
-    (5) Every wire carries the same integers at both ends; every public value is within the range
-        of the circuit's own range checks.
+    (5) Every wire carries the same integers at both ends or, where they are committed, the same
+        commitments; every public value is within the range of the circuit's own range checks.
     (6) All slices that read a model input read the same values, and the model's inputs and outputs
         are the values the caller was told.
     (7) The SRS is the ceremony's, or the caller allowed a test SRS; either way the pinned one.
@@ -144,7 +145,7 @@ def verify(
     _require_in_range(claim, evidence)  # (5)
     inputs, outputs = _outer_tensors(claim, evidence)  # (6)
     _require_claimed({**inputs, **outputs}, policy.claimed)  # (6)
-    trusted = _trusted_srs(claim, srs, policy)  # (7)
+    trusted = trusted_srs(claim, srs, policy.ceremony, allow_test=policy.allow_test_srs)  # (7)
     obligations = [
         Obligation(index, shown.proof, files.settings, files.vk, data)
         for index, (shown, files, data) in enumerate(zip(evidence, bundle, trusted, strict=True))
@@ -157,6 +158,8 @@ def verify(
         inputs=inputs,
         outputs=outputs,
         test_srs=any(piece.srs.origin == "test" for piece in claim.slices),
+        private=tuple(o.tensor for o in claim.inputs if o.tensor not in inputs),
+        committed=sum(claim.source(w.source).visibility == "polycommit" for w in claim.wires),
         heads=_heads(claim, outputs),
     )
 
@@ -198,12 +201,22 @@ def _require_one_proof_per_slice(claim: Statement, bundle: Sequence[SliceFiles])
 
 
 def _require_equal_wires(claim: Statement, evidence: Sequence[Evidence]) -> None:
-    """(5) Every wire carries the same integers at both ends."""
+    """(5) Every wire carries the same integers, or the same commitments, at both ends."""
     for wire in claim.wires:
-        sent = _values(evidence, wire.source, claim.source(wire.source))
-        received = _values(evidence, wire.target, claim.target(wire.target))
+        source, target = claim.source(wire.source), claim.target(wire.target)
         where = f"the wire of '{wire.tensor}' from slice {wire.source.slice} to {wire.target.slice}"
-        _require_equal(where, "at its source", sent, "at its target", received)
+        if source.visibility == "polycommit":
+            here = _points(claim, evidence, wire.source, source)
+            there = _points(claim, evidence, wire.target, target)
+            if here != there:
+                raise LinkMismatch(
+                    f"{where}: the commitment is {here.hex()[:16]}... at its source, "
+                    f"{there.hex()[:16]}... at its target"
+                )
+        else:
+            sent = _values(evidence, wire.source, source)
+            received = _values(evidence, wire.target, target)
+            _require_equal(where, "at its source", sent, "at its target", received)
 
 
 def _require_in_range(claim: Statement, evidence: Sequence[Evidence]) -> None:
@@ -221,10 +234,12 @@ def _require_in_range(claim: Statement, evidence: Sequence[Evidence]) -> None:
 def _outer_tensors(
     claim: Statement, evidence: Sequence[Evidence]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """(6) The model's inputs, of which all readers have the same values, and its outputs."""
+    """(6) The model's public inputs, all readers of which have equal values, and its outputs."""
     inputs, outputs = {}, {}
     for outer in claim.inputs:
         port = claim.target(outer.ports[0])
+        if port.visibility != "public":
+            continue
         first, *others = [_values(evidence, ref, claim.target(ref)) for ref in outer.ports]
         for ref, other in zip(outer.ports[1:], others, strict=True):
             here, there = f"in slice {outer.ports[0].slice}", f"in slice {ref.slice}"
@@ -259,40 +274,14 @@ def _require_claimed(proved: Mapping[str, Tensor], claimed: Mapping[str, Sequenc
         _require_equal(f"'{tensor}'", "in the proof", proved[tensor].values, "in the claim", values)
 
 
-def _trusted_srs(claim: Statement, srs: SrsFiles, policy: Policy) -> list[bytes]:
-    """(7) Per slice the small SRS file, the ceremony's or an allowed test one, as pinned."""
-    trusted = []
-    for index, piece in enumerate(claim.slices):
-        where = f"slice {index}"
-        data = _srs_file(where, piece.srs, srs, policy)
-        if len(data) != SMALL_SRS_BYTES or data[:4] != SMALL_SRS_HEADER:
-            raise UntrustedSrs(
-                f"{where}: the {piece.srs.origin} SRS for 2**{piece.srs.logrows} rows is missing "
-                f"or not the small file of {SMALL_SRS_BYTES} bytes that a verifier needs"
-            )
-        found = sha256(data[-SRS_IDENTITY_BYTES:]).hexdigest()
-        if found != piece.srs.identity:
-            raise UntrustedSrs(f"{where}: the SRS is {found}, expected {piece.srs.identity}")
-        trusted.append(data)
-    return trusted
-
-
-def _srs_file(where: str, pinned: Srs, srs: SrsFiles, policy: Policy) -> bytes:
-    if pinned.origin == "ceremony":
-        data = srs.ceremony or b""
-        if sha256(data).hexdigest() != policy.ceremony:
-            raise UntrustedSrs(f"{where}: the SRS file at hand is not the ceremony's")
-        return data
-    if not policy.allow_test_srs:
-        raise UntrustedSrs(
-            f"{where} was proved with a test SRS: whoever made it can forge proofs",
-            hint="prove with the ceremony's SRS; allow a test SRS only where nothing is at stake",
-        )
-    return srs.test.get(pinned.logrows, b"")
-
-
 def _values(evidence: Sequence[Evidence], ref: PortRef, port: Port) -> tuple[int, ...]:
     return evidence[ref.slice].instances[port.start : port.start + port.length]
+
+
+def _points(claim: Statement, evidence: Sequence[Evidence], ref: PortRef, port: Port) -> bytes:
+    """The commitments of a port, one after the other."""
+    count = extent(port, claim.slices[ref.slice].spec.logrows)
+    return evidence[ref.slice].points[G1_BYTES * port.start : G1_BYTES * (port.start + count)]
 
 
 def _require_equal(

@@ -11,6 +11,9 @@ import msgspec
 
 from zkprep.errors import StatementError
 
+BLINDING_ROWS = 6
+"""Rows at the end of every column that no cell can use."""
+
 # What parsing and walking untrusted JSON can raise.
 _MALFORMED = (
     msgspec.MsgspecError,
@@ -35,9 +38,10 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         num_inner_cols: cells per row of one column block.
         logrows: log2 of the rows.
         lookup_range: inclusive bounds of static lookup tables.
-        input_visibility: "public", "private" or "polycommit".
-        output_visibility: "public" or "polycommit".
-        checks_boundary: the circuit range-checks its boundary; if False the verifier has to.
+        input_visibility: of all inputs: "public", "private" or "polycommit".
+        output_visibility: of all outputs: "public" or "polycommit".
+        checks_boundary: the circuit range-checks what is public or private at its boundary; if
+            False the verifier has to. Committed tensors EZKL never checks.
         integer_constants: all-integer constants are taken at scale 0.
     """
 
@@ -122,6 +126,15 @@ class Settings(msgspec.Struct, frozen=True):
                 size *= dim
             total += size
         return total
+
+
+def column_blocks(cells: int, inner_columns: int, logrows: int) -> int:
+    """Blocks that hold `cells`, with room for one repeated cell per block (`src/tensor/var.rs`).
+
+    A committed tensor takes as many columns as blocks of one inner column, and each is a point.
+    """
+    capacity = ((1 << logrows) - BLINDING_ROWS) * inner_columns
+    return (cells + cells // capacity + 1) // capacity + 1
 
 
 def read_settings(data: bytes) -> Settings:

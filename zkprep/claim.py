@@ -32,10 +32,12 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         tensor: its name in the prepared model.
         shape: as in the ONNX graph; () for a scalar.
-        start: index of its first value among the proof's instances.
+        start: of a public tensor, the index of its first value among the proof's instances; of a
+            committed one, of its first point among those that the proof begins with; else 0.
         length: number of its values, row-major.
         scale: bits after the binary point.
-        visibility: how a verifier sees it; "public": as instances.
+        visibility: how a verifier sees it: "public", as instances; "polycommit", as commitments,
+            equal where the tensor is; "private", not at all.
     """
 
     tensor: Name
@@ -43,11 +45,11 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     start: Index
     length: Size
     scale: Scale
-    visibility: Literal["public"]
+    visibility: Literal["public", "private", "polycommit"]
 
 
 class Srs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The SRS a key was made with; `identity` is sha256 of its last 128 bytes, tau in G2."""
+    """The SRS a key was made with; `identity` is that of `zkprep.points.srs_identity`."""
 
     logrows: Size
     identity: Digest

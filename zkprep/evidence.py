@@ -13,9 +13,11 @@ from typing import Annotated
 import msgspec
 
 from zkprep.circuit import Settings, canonical_settings, read_settings, unsound
-from zkprep.claim import Slice
+from zkprep.claim import Port, Slice
 from zkprep.errors import ProofRejected, StatementError
 from zkprep.felts import decode
+from zkprep.points import G1_BYTES
+from zkprep.wellformed import extent
 
 # EZKL's names of the visibilities a specification can ask for.
 _VISIBILITY = {"public": "Public", "private": "Private", "polycommit": "KZGCommit"}
@@ -29,6 +31,9 @@ _SAME_NAME = (
     "decomp_base",
     "decomp_legs",
 )
+
+# What EZKL's proof.json may take: decimals and hex of the proof, felts and their readable forms.
+_FILE_BYTES, _TEXT_PER_BYTE, _TEXT_PER_INSTANCE = 1 << 16, 16, 1024
 
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
@@ -44,12 +49,16 @@ class SliceFiles:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a proof shows, once it is checked: its instances as signed integers.
+    """What a proof shows, once it is checked.
 
-    `proof` is proof.json written anew from its authenticated part.
+    Attributes:
+        instances: its public values, as signed integers.
+        points: the commitments it begins with, encoded, one after the other.
+        proof: proof.json written anew from its authenticated part.
     """
 
     instances: tuple[int, ...]
+    points: bytes
     proof: bytes
 
 
@@ -99,8 +108,8 @@ def _read_settings(where: str, data: bytes) -> Settings:
 def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tuple[object, object]]:
     """Name -> (what the settings say, what the statement says)."""
     args, spec = settings.run_args, piece.spec
-    ports = (*piece.inputs, *piece.outputs)
-    shapes = [list(port.shape) or [1] for port in ports]  # EZKL gives a scalar the shape [1]
+    public, committed = _seen(piece, "public"), _seen(piece, "polycommit")
+    shapes = [list(port.shape) or [1] for port in public]  # EZKL gives a scalar the shape [1]
     return {
         **{name: (getattr(args, name), getattr(spec, name)) for name in _SAME_NAME},
         "input_visibility": (args.input_visibility, _VISIBILITY.get(spec.input_visibility)),
@@ -114,17 +123,26 @@ def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tupl
         "model_output_scales": (settings.model_output_scales, [p.scale for p in piece.outputs]),
         "model_instance_shapes": (settings.model_instance_shapes, shapes),
         "number of hashes": (sum(settings.module_sizes.poseidon[1]), 0),
-        "number of committed values": (sum(settings.module_sizes.polycommit), 0),
+        "committed sizes": (settings.module_sizes.polycommit, [p.length for p in committed]),
         "version": (settings.version, prover.rpartition(" ")[2]),
     }
 
 
+def _seen(piece: Slice, visibility: str) -> list[Port]:
+    return [port for port in (*piece.inputs, *piece.outputs) if port.visibility == visibility]
+
+
 def _read_proof(where: str, piece: Slice, data: bytes) -> Evidence:
+    expected = sum(port.length for port in _seen(piece, "public"))
+    longest = _FILE_BYTES + _TEXT_PER_BYTE * piece.proof_bytes + _TEXT_PER_INSTANCE * expected
+    if len(data) > longest:
+        raise ProofRejected(
+            f"{where}: proof.json has {len(data)} bytes, a proof like this has at most {longest}"
+        )
     try:
         proof = msgspec.json.decode(data, type=_ProofFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProofRejected(f"{where}: proof.json is not a proof: {error}") from None
-    expected = sum(port.length for port in (*piece.inputs, *piece.outputs))
     if len(proof.instances[0]) != expected:
         raise ProofRejected(
             f"{where}: the proof has {len(proof.instances[0])} instances, expected {expected}"
@@ -133,7 +151,12 @@ def _read_proof(where: str, piece: Slice, data: bytes) -> Evidence:
         raise ProofRejected(
             f"{where}: the proof has {len(proof.proof)} bytes, expected {piece.proof_bytes}"
         )
-    return Evidence(_signed(where, proof.instances[0]), msgspec.json.encode(proof))
+    head = sum(extent(port, piece.spec.logrows) for port in _seen(piece, "polycommit"))
+    return Evidence(
+        instances=_signed(where, proof.instances[0]),
+        points=bytes(proof.proof[: G1_BYTES * head]),
+        proof=msgspec.json.encode(proof),
+    )
 
 
 def _signed(where: str, felts: tuple[str, ...]) -> tuple[int, ...]:

@@ -22,6 +22,28 @@ class Baselines(StrEnum):
     NONE = "none"
 
 
+class Link(StrEnum):
+    """How a link is checked: equal values, or equal commitments to them."""
+
+    PUBLIC = "public"
+    POLYCOMMIT = "polycommit"
+
+
+class InputVisibility(StrEnum):
+    """Whether a verifier sees the model's inputs."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How links are checked: everywhere, and by tensor where that is said."""
+
+    everywhere: Link = Link.PUBLIC
+    tensors: Mapping[str, Link] = field(default_factory=lambda: MappingProxyType({}))
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Options of a preparation.
@@ -40,6 +62,8 @@ class Options:
             them, or leave them out.
         keep_head: prove Softmax, LogSoftmax, Sigmoid and ArgMax at the model's end too; otherwise
             the verifier evaluates them.
+        links: how the tensors between slices are seen, and so compared, by a verifier.
+        input_visibility: whether a verifier sees the model's inputs.
         allow_test_srs: generate a test-only SRS where the ceremony's cannot be had.
     """
 
@@ -53,6 +77,8 @@ class Options:
     samples: Path | None = None
     baselines: Baselines = Baselines.COUNT
     keep_head: bool = False
+    links: Links = Links()
+    input_visibility: InputVisibility = InputVisibility.PUBLIC
     allow_test_srs: bool = True
 
     def __post_init__(self) -> None:
@@ -118,3 +144,26 @@ def parse_dims(pairs: Iterable[str]) -> dict[str, int]:
             raise InputError(f"--dim sets '{name}' twice")
         dims[name] = int(value)
     return dims
+
+
+def parse_links(given: Iterable[str]) -> Links:
+    """How links are checked, of ["polycommit", "a=public"].
+
+    Raises:
+        InputError: not MODE or TENSOR=MODE with a mode that there is, or said twice.
+    """
+    everywhere: Link | None = None
+    tensors: dict[str, Link] = {}
+    for text in given:
+        tensor, _, mode = text.rpartition("=")
+        if mode not in list(Link):
+            modes = " or ".join(Link)
+            raise InputError(f"--link '{text}' is not MODE or TENSOR=MODE, where MODE is {modes}")
+        if tensor in tensors or (not tensor and everywhere is not None):
+            named = f"'{tensor}' is" if tensor else "links are"
+            raise InputError(f"--link says twice how {named} checked")
+        if tensor:
+            tensors[tensor] = Link(mode)
+        else:
+            everywhere = Link(mode)
+    return Links(everywhere or Link.PUBLIC, tensors)

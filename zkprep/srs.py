@@ -3,7 +3,7 @@
 EZKL takes a larger file too, but recomputes its Lagrange form at every call, for minutes. A file is
 the ceremony's by its sha256 alone. Whoever generates a test file could know its tau, and with it
 forge any proof; two test files have two different tau, whatever their logrows. So the identity of
-an SRS, sha256 of its tau in G2, is one for all files of the ceremony and another for every test
+an SRS (zkprep.points) is one for all files of the ceremony and another for every test
 file: it is pinned per slice.
 
 Source: EZKL 23.0.5 `src/srs_sha.rs` (digests), `tests/assets/kzg1.srs` (the smallest file, which is
@@ -83,7 +83,7 @@ class Srs:
         path: where it lies.
         logrows: log2 of the rows of the circuits it is for.
         digest: sha256 of the file.
-        identity: sha256 of its last 128 bytes, tau in G2.
+        identity: digest of all that a verifier reads of it (zkprep.points).
         origin: "ceremony", or "test": whoever made it can forge proofs.
     """
 

@@ -8,25 +8,16 @@ power, G2 and tau in G2, so a file of k = 1 is enough whatever the circuit's row
 Source: halo2 `ParamsKZG::write`; EZKL 23.0.5 `src/execute.rs` verify (`reduced_srs`).
 """
 
-import hashlib
 import os
 from pathlib import Path
 
 from zkprep.errors import InputError
-
-_HEADER_BYTES = 4
-_G1_BYTES = 64
-_G2_BYTES = 128
+from zkprep.points import G1_BYTES, G2_BYTES, SRS_HEADER_BYTES, srs_identity
 
 
 def file_bytes(logrows: int) -> int:
     """Size of an SRS file."""
-    return _HEADER_BYTES + 2 * _G1_BYTES * (1 << logrows) + 2 * _G2_BYTES
-
-
-def identity_of(data: bytes) -> str:
-    """The identity of an SRS, given its file or the file's end: sha256 of tau in G2."""
-    return hashlib.sha256(data[-_G2_BYTES:]).hexdigest()
+    return SRS_HEADER_BYTES + 2 * G1_BYTES * (1 << logrows) + 2 * G2_BYTES
 
 
 def read_identity(path: Path, logrows: int) -> str:
@@ -35,7 +26,7 @@ def read_identity(path: Path, logrows: int) -> str:
     Raises:
         InputError: not a whole SRS file of exactly `logrows`.
     """
-    return identity_of(_ends(path, logrows)[1])
+    return srs_identity(small_file(path, logrows))
 
 
 def small_file(path: Path, logrows: int) -> bytes:
@@ -45,7 +36,7 @@ def small_file(path: Path, logrows: int) -> bytes:
         InputError: not a whole SRS file of exactly `logrows`.
     """
     powers, g2 = _ends(path, logrows)
-    return (1).to_bytes(_HEADER_BYTES, "little") + powers + powers + g2
+    return (1).to_bytes(SRS_HEADER_BYTES, "little") + powers + powers + g2
 
 
 def _ends(path: Path, logrows: int) -> tuple[bytes, bytes]:
@@ -57,9 +48,9 @@ def _ends(path: Path, logrows: int) -> tuple[bytes, bytes]:
             hint="it is truncated or something else: delete it",
         )
     with path.open("rb") as file:
-        found = int.from_bytes(file.read(_HEADER_BYTES), "little")
-        powers = file.read(2 * _G1_BYTES)
-        file.seek(-2 * _G2_BYTES, os.SEEK_END)
+        found = int.from_bytes(file.read(SRS_HEADER_BYTES), "little")
+        powers = file.read(2 * G1_BYTES)
+        file.seek(-2 * G2_BYTES, os.SEEK_END)
         g2 = file.read()
     if found != logrows:
         raise InputError(

@@ -135,7 +135,8 @@ def _encode(statement: Statement) -> bytes:
 
 
 def _port_line(port: Port) -> str:
-    return f"'{port.tensor}' {list(port.shape)} at scale {port.scale}"
+    seen = "" if port.visibility == "public" else f", {port.visibility}"
+    return f"'{port.tensor}' {list(port.shape)} at scale {port.scale}{seen}"
 
 
 def _slice_line(piece: Slice) -> str:

@@ -24,11 +24,10 @@ from pathlib import Path
 import msgspec
 
 from zkprep.backends.base import Usage
-from zkprep.errors import InputError, StatementError
+from zkprep.errors import InputError
 from zkprep.files import digest, file_digest, write_atomically
 
 _MARKER = ".zkprep-run"
-_LARGEST_PUBLIC_FILE = 2**31
 
 
 class StageRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -221,28 +220,6 @@ def open_run(root: Path, notify: Notify) -> Iterator[Run]:
             yield Run(root, notify)
         except OSError as error:
             raise InputError(f"cannot write '{root}': {error.strerror or error}") from None
-
-
-def read_public(folder: Path) -> dict[str, bytes]:
-    """Every file of RUN/public (untrusted) by its name relative to `folder`.
-
-    Raises:
-        StatementError: missing, not plain files, or absurdly large.
-    """
-    if not (folder / "statement.json").is_file():
-        raise StatementError(f"'{folder}' holds no statement.json: it is not a run's public folder")
-    files: dict[str, bytes] = {}
-    try:
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise StatementError(f"'{path}' is not a plain file")
-            if path.is_file():
-                if path.stat().st_size > _LARGEST_PUBLIC_FILE:
-                    raise StatementError(f"'{path}' is too large to be part of a proof")
-                files[path.relative_to(folder).as_posix()] = path.read_bytes()
-    except OSError as error:
-        raise StatementError(f"'{folder}' cannot be read: {error.strerror or error}") from None
-    return files
 
 
 def _make(root: Path) -> None:

@@ -2,23 +2,31 @@
 
 (a) the cut has one part per slice and no node twice;
 (b) numbers lie within bounds that keep arithmetic cheap and range checks meaningful;
-(c) port ranges tile the slice's instances: inputs, then outputs, no gap (EZKL
-    `src/graph/mod.rs` prepare_public_inputs);
-(d) wires point forward; tensor, shape, scale and visibility agree at both ends of a wire;
-(e) all readers of a model input agree likewise; a model output is one slice output;
+(c) public ports tile the slice's instances, committed ports the points its proof begins with:
+    inputs, then outputs, no gap (EZKL `src/graph/mod.rs` prepare_public_inputs,
+    `src/graph/modules.rs` num_constraints_and_instances);
+(d) wires point forward; tensor, shape, scale and visibility agree at both ends of a wire; a
+    committed tensor has one SRS and one logrows at both ends, or equal points mean nothing;
+(e) all readers of a model input agree likewise; a model output is one slice output, and public;
 (f) every slice input is fed once, every slice output is read, a tensor is produced once;
-(g) a head is a function of a model output, along one of its axes, under a name of its own.
+(g) a head is a function of a model output, along one of its axes, under a name of its own;
+(h) a private tensor is a model input that one slice reads and whose range that circuit checks: no
+    verifier sees it. EZKL checks no committed tensor, so a model input cannot be one.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from math import prod
 
+from zkprep.circuit import column_blocks
 from zkprep.claim import Port, PortRef, Slice, Statement
 from zkprep.errors import StatementError
+from zkprep.points import G1_BYTES
 
 # Any three range-checked values have a product below p/2, about 2**253.
 LARGEST_RANGE = 1 << 80
+# Scale that a circuit may reach before it rebases, so that scales alone never fill the field.
+LARGEST_DEFERRED_SCALE = 127
 SPEC_BOUNDS = {
     "input_scale": (0, 127),
     "param_scale": (0, 127),
@@ -28,6 +36,16 @@ SPEC_BOUNDS = {
     "num_inner_cols": (1, 1 << 10),
     "logrows": (1, 26),
 }
+
+
+_COUNTED = {"public": "instance", "polycommit": "point", "private": "place"}
+
+
+def extent(port: Port, logrows: int) -> int:
+    """How many instances or points a port takes; none where it is private."""
+    if port.visibility == "polycommit":
+        return column_blocks(port.length, 1, logrows)
+    return port.length if port.visibility == "public" else 0
 
 
 def check(statement: Statement) -> None:
@@ -42,6 +60,7 @@ def check(statement: Statement) -> None:
         _check_tiling(index, piece)
     _check_wires(statement)
     _check_outer(statement)
+    _check_hidden(statement)
     _check_fed(statement)
     _check_read(statement)
     _check_heads(statement)
@@ -75,6 +94,12 @@ def _check_spec(index: int, piece: Slice) -> None:
     low, high = spec.lookup_range
     if not -LARGEST_RANGE < low <= high < LARGEST_RANGE:
         raise StatementError(f"slice {index}: lookup range {low} to {high} is not a range")
+    deferred = spec.scale_rebase_multiplier * max(spec.input_scale, spec.param_scale)
+    if deferred > LARGEST_DEFERRED_SCALE:
+        raise StatementError(
+            f"slice {index}: scales grow to {deferred} before a rebase, "
+            f"the limit is {LARGEST_DEFERRED_SCALE}"
+        )
     if spec.logrows != piece.srs.logrows:
         raise StatementError(
             f"slice {index}: the SRS is for 2**{piece.srs.logrows} rows, not 2**{spec.logrows}"
@@ -84,22 +109,28 @@ def _check_spec(index: int, piece: Slice) -> None:
 def _check_tiling(index: int, piece: Slice) -> None:
     sides = [("input", piece.spec.input_visibility, port) for port in piece.inputs]
     sides += [("output", piece.spec.output_visibility, port) for port in piece.outputs]
-    position = 0
+    position = dict.fromkeys(_COUNTED, 0)
     for side, visibility, port in sides:
         where = f"slice {index}: {side} '{port.tensor}'"
         if port.visibility != visibility:
             raise StatementError(f"{where} is {port.visibility}, its circuit's is {visibility}")
         if prod(port.shape) != port.length:
             raise StatementError(f"{where} has {port.length} values for shape {list(port.shape)}")
-        if port.start != position:
+        counted, expected = _COUNTED[port.visibility], position[port.visibility]
+        if port.start != expected:
             raise StatementError(
-                f"{where} starts at instance {port.start}, expected {position}: "
-                "ports tile the instances with no gap"
+                f"{where} starts at {counted} {port.start}, expected {expected}: "
+                f"ports tile the {counted}s with no gap"
             )
-        position += port.length
-    if position > 1 << piece.spec.logrows:
+        position[port.visibility] += extent(port, piece.spec.logrows)
+    if position["public"] > 1 << piece.spec.logrows:
         raise StatementError(
-            f"slice {index}: {position} instances do not fit 2**{piece.spec.logrows} rows"
+            f"slice {index}: {position['public']} instances do not fit 2**{piece.spec.logrows} rows"
+        )
+    if G1_BYTES * position["polycommit"] > piece.proof_bytes:
+        raise StatementError(
+            f"slice {index}: a proof of {piece.proof_bytes} bytes has no room "
+            f"for {position['polycommit']} commitments"
         )
 
 
@@ -116,6 +147,9 @@ def _check_wires(statement: Statement) -> None:
         source = statement.source(wire.source)
         _require_equal(where, "tensor", wire.tensor, source.tensor)
         _require_same_tensor(where, source, statement.target(wire.target))
+        if source.visibility == "polycommit":
+            srs = [statement.slices[ref.slice].srs for ref in (wire.source, wire.target)]
+            _require_equal(where, "SRS", *srs)
 
 
 def _check_outer(statement: Statement) -> None:
@@ -139,6 +173,31 @@ def _check_outer(statement: Statement) -> None:
         port = statement.source(outer.ports[0])
         _require_equal(where, "tensor", outer.tensor, port.tensor)
         _require_equal(where, "shape", outer.shape, port.shape)
+        if port.visibility != "public":
+            raise StatementError(f"{where} is {port.visibility}: nothing would be claimed of it")
+
+
+def _check_hidden(statement: Statement) -> None:
+    for wire in statement.wires:
+        if statement.target(wire.target).visibility == "private":
+            raise StatementError(
+                f"slice {wire.target.slice}: input '{wire.tensor}' of a wire is private"
+            )
+    for outer in statement.inputs:
+        where = f"model input '{outer.tensor}'"
+        visibility = statement.target(outer.ports[0]).visibility
+        if visibility == "polycommit":
+            raise StatementError(f"{where} is committed: no circuit checks its range")
+        if visibility == "private" and len(outer.ports) > 1:
+            raise StatementError(
+                f"{where} is private and read {len(outer.ports)} times: "
+                "nobody could tell that the values are the same"
+            )
+    for index, piece in enumerate(statement.slices):
+        if piece.spec.input_visibility == "private" and not piece.spec.checks_boundary:
+            raise StatementError(
+                f"slice {index}: its inputs are private and its circuit does not check their range"
+            )
 
 
 def _check_fed(statement: Statement) -> None:

@@ -16,6 +16,7 @@ from zkprep.cost.circuit import layout
 from zkprep.errors import BackendError
 from zkprep.model import input_specs, load
 from zkprep.proving import trial
+from zkprep.proving.boundary import Boundary
 from zkprep.proving.sized import input_data
 from zkprep.slices import Slice
 from zkprep.tune import Circuits, Limits, tuned
@@ -37,7 +38,7 @@ def _view(model: ir.Model) -> trial.View:
         spec.name: random.normal(size=spec.static_shape).astype(np.float32)
         for spec in input_specs(model)
     }
-    return trial.View("prepared", Slice("000", (), model, model), (feeds,))
+    return trial.View("prepared", Slice("000", (), model, model), (feeds,), Boundary())
 
 
 @pytest.mark.ezkl

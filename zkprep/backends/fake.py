@@ -6,12 +6,13 @@ Its proofs are a MAC under a key that everyone can read: they prove nothing to a
 
     vk, pk    = tag | sha256(model) | sha256(settings) | sha256(tau in G2)
     instances = public inputs, then public outputs, row-major (EZKL `src/graph/mod.rs:1411`)
-    proof     = 64 bytes per committed tensor | HMAC-SHA512(digests of vk, instances, commitments)
+    proof     = commitments | HMAC-SHA512(digests of vk, instances, commitments)
+    a commitment has 64 bytes per column of its tensor
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,14 @@ import msgspec
 
 from zkprep.backends import fake_circuit
 from zkprep.backends.base import Usage, Witness, read_witness, refuse_deadlock
-from zkprep.circuit import CircuitSpec, Settings, canonical_settings, read_settings, unsound
+from zkprep.circuit import (
+    CircuitSpec,
+    Settings,
+    canonical_settings,
+    column_blocks,
+    read_settings,
+    unsound,
+)
 from zkprep.errors import BackendError, ProofRejected, RangeExceeded, StatementError
 from zkprep.felts import decode, encode
 from zkprep.files import write_atomically
@@ -167,7 +175,7 @@ class FakeBackend:
             not key.startswith(_VK_TAG)
             or digests[32:] != hashlib.sha256(pinned).digest() + tau
             or len(instances) != rules.instances
-            or head != _COMMITMENT_BYTES * len(rules.module_sizes.polycommit)
+            or head != _COMMITMENT_BYTES * sum(map(_columns(rules), rules.module_sizes.polycommit))
             or signature[head:] != _mac(digests, instances, signature[:head])
         ):
             raise ProofRejected(
@@ -256,7 +264,16 @@ def _instances(witness: Witness, settings: Settings) -> list[str]:
 def _commitments(witness: Witness, settings: Settings) -> bytes:
     """A digest per committed tensor, which two slices share when the tensor is the same."""
     tensors = _of(witness, settings, "KZGCommit")
-    return b"".join(hashlib.sha512("".join(tensor).encode()).digest() for tensor in tensors)
+    columns = _columns(settings)
+    return b"".join(
+        hashlib.sha512("".join(tensor).encode()).digest() * columns(len(tensor))
+        for tensor in tensors
+    )
+
+
+def _columns(settings: Settings) -> Callable[[int], int]:
+    """Columns that a committed tensor of so many values takes."""
+    return lambda length: column_blocks(length, 1, settings.run_args.logrows)
 
 
 def _of(witness: Witness, settings: Settings, visibility: str) -> list[list[str]]:

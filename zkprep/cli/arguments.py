@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zkprep.options import Baselines
+from zkprep.options import Baselines, InputVisibility
 
 
 class Format(StrEnum):
@@ -60,6 +60,18 @@ KeepHeadOption = Annotated[
     typer.Option(
         "--keep-head", help="prove a final Softmax or ArgMax too; else the verifier evaluates it"
     ),
+]
+LinkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--link",
+        help="how links are compared: public, as values; polycommit, as commitments that hide "
+        "them; or TENSOR=MODE for one",
+    ),
+]
+InputVisibilityOption = Annotated[
+    InputVisibility,
+    typer.Option("--input-visibility", help="whether a verifier sees the model's inputs"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]

@@ -17,6 +17,7 @@ from zkprep.cli.console import (
     answers,
     backend,
     print_text,
+    printable,
     rendered,
     rendered_comparison,
     show,
@@ -78,15 +79,19 @@ def verify(
     for name, tensor in verdict.outputs.items():
         shown = ", ".join(f"{value / 2**tensor.scale:.6g}" for value in tensor.values[:16])
         more = ", ..." if len(tensor.values) > 16 else ""
-        typer.echo(f"{name} {list(tensor.shape)} = {shown}{more}")
+        typer.echo(f"{printable(name)} {list(tensor.shape)} = {shown}{more}")
     for name, head in verdict.heads.items():
         shown = ", ".join(f"{value:.6g}" for value in head.values[:16])
         more = ", ..." if len(head.values) > 16 else ""
-        typer.echo(f"{name} {list(head.shape)} = {shown}{more}  (computed here: {head.function})")
+        here = printable(f"computed here: {head.function}")
+        typer.echo(f"{printable(name)} {list(head.shape)} = {shown}{more}  ({here})")
+    for name in verdict.private:
+        typer.echo(f"{printable(name)} is private: the prover knows such an input")
     typer.echo(f"statement {verdict.digest}")
     if verdict.test_srs:
         typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
-    typer.echo(f"accepted: {verdict.proofs} proofs, {verdict.links} links")
+    committed = f", {verdict.committed} of them by commitment" if verdict.committed else ""
+    typer.echo(f"accepted: {verdict.proofs} proofs, {verdict.links} links{committed}")
 
 
 @app.command()
@@ -105,10 +110,10 @@ def statement(
         return
     said = summary(claim)
     for name in ("model", "zkprep", "prover"):
-        typer.echo(f"{name:9} {getattr(said, name)}")
+        typer.echo(f"{name:9} {printable(getattr(said, name))}")
     for name in ("inputs", "slices", "outputs", "heads"):
         for line in getattr(said, name):
-            typer.echo(f"{name[:-1]:9} {line}")
+            typer.echo(f"{name[:-1]:9} {printable(line)}")
     typer.echo(f"statement {said.digest}")
 
 

@@ -33,7 +33,9 @@ def answers(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except ZkprepError as error:
             label = "rejected" if isinstance(error, VerificationError) else "error"
-            typer.echo(f"{label}: {error}", err=True)
+            # A name in a rejected file may not forge a line; our own refusals may have several.
+            lines = [str(error)] if label == "rejected" else str(error).split("\n")
+            typer.echo(f"{label}: " + "\n".join(map(printable, lines)), err=True)
             if error.hint:
                 typer.echo(f"  {error.hint}", err=True)
             raise typer.Exit(error.exit_code) from None
@@ -46,6 +48,11 @@ def answers(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(0) from None
 
     return wrapped
+
+
+def printable(text: str) -> str:
+    """Text of unknown origin as a terminal shows it, escaped where it could do something else."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def backend(verbose: bool = False) -> "Backend":

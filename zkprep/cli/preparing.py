@@ -12,8 +12,10 @@ from zkprep.cli.arguments import (
     DimOption,
     Format,
     InputOption,
+    InputVisibilityOption,
     JsonOption,
     KeepHeadOption,
+    LinkOption,
     LogrowsOption,
     MemoryOption,
     ModelArgument,
@@ -27,7 +29,7 @@ from zkprep.cli.arguments import (
 )
 from zkprep.cli.console import answers, backend, describe_site, show, show_choices, show_json, talk
 from zkprep.errors import InputError
-from zkprep.options import Baselines
+from zkprep.options import Baselines, InputVisibility
 
 app = typer.Typer()
 
@@ -114,6 +116,8 @@ def measure(
     samples: SamplesOption = None,
     dim: DimOption = None,
     keep_head: KeepHeadOption = False,
+    link: LinkOption = None,
+    input_visibility: InputVisibilityOption = InputVisibility.PUBLIC,
     baselines: BaselinesOption = Baselines.COUNT,
     explain: Annotated[
         bool, typer.Option("--explain", help="every setting chosen, and what it saves")
@@ -128,7 +132,7 @@ def measure(
     """Count the circuits before and after, and predict their cost; makes no keys."""
     from zkprep import pipeline
     from zkprep.files import write_atomically
-    from zkprep.options import Options, parse_dims, parse_memory
+    from zkprep.options import Options, parse_dims, parse_links, parse_memory
     from zkprep.progress import progress
     from zkprep.report.types import dump
 
@@ -143,6 +147,8 @@ def measure(
         blocks=blocks,
         max_proof_bytes=max_proof_bytes,
         samples=samples,
+        links=parse_links(link or ()),
+        input_visibility=input_visibility,
         baselines=baselines,
         keep_head=keep_head,
     )
@@ -172,6 +178,8 @@ def prove(
     samples: SamplesOption = None,
     dim: DimOption = None,
     keep_head: KeepHeadOption = False,
+    link: LinkOption = None,
+    input_visibility: InputVisibilityOption = InputVisibility.PUBLIC,
     baselines: BaselinesOption = Baselines.COUNT,
     allow_test_srs: TestSrs = True,
     json: JsonOption = False,
@@ -180,7 +188,7 @@ def prove(
 ) -> None:
     """Prepare, slice, prove and verify a model on an input, and report what changed."""
     from zkprep import pipeline
-    from zkprep.options import Options, parse_dims, parse_memory
+    from zkprep.options import Options, parse_dims, parse_links, parse_memory
     from zkprep.progress import progress
 
     options = Options(
@@ -192,6 +200,8 @@ def prove(
         blocks=blocks,
         max_proof_bytes=max_proof_bytes,
         samples=samples,
+        links=parse_links(link or ()),
+        input_visibility=input_visibility,
         baselines=baselines,
         keep_head=keep_head,
         allow_test_srs=allow_test_srs,

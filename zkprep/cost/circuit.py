@@ -19,11 +19,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from zkprep.circuit import CircuitSpec, Settings
+from zkprep.circuit import BLINDING_ROWS, CircuitSpec, Settings, column_blocks
 from zkprep.cost.selectors import compressed_columns
-
-BLINDING_ROWS = 6
-"""Rows at the end of every column that no cell can use."""
 
 TABLE_RESERVED_ROWS = 8
 """Rows of a table column that hold no entry: [0, b - 1] fits one while b <= 2**logrows - 8."""
@@ -224,12 +221,6 @@ def with_layout(settings: Settings, spec: CircuitSpec) -> Settings:
     """`with_logrows` at the logrows and digit base of `spec`, and with its lookup range."""
     moved = with_logrows(settings, spec.logrows, spec.decomp_base)
     return replace(moved, run_args=replace(moved.run_args, lookup_range=spec.lookup_range))
-
-
-def column_blocks(cells: int, inner_columns: int, logrows: int) -> int:
-    """Blocks that hold `cells`, with room for one repeated cell per block (`src/tensor/var.rs`)."""
-    capacity = ((1 << logrows) - BLINDING_ROWS) * inner_columns
-    return (cells + cells // capacity + 1) // capacity + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """The statement of a run, composed from its prepared model, its slices and their keys."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+
+from msgspec.structs import replace
 
 from zkprep import __version__, statement
 from zkprep.files import digest, file_digest
@@ -12,6 +15,7 @@ from zkprep.proving.sized import Sized
 from zkprep.slices import Slicing
 from zkprep.srs import Srs
 from zkprep.statement import OuterPort, Port, PortRef, Statement
+from zkprep.wellformed import extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,13 @@ def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover
 
 def _slice(one: Keyed) -> statement.Slice:
     sized, settings = one.sized, one.sized.settings
-    inputs, outputs = input_specs(sized.model), output_specs(sized.model)
-    sizes = [prod(tensor.static_shape) for tensor in (*inputs, *outputs)]
-    starts = [sum(sizes[:position]) for position in range(len(sizes))]
+    given = _ports(
+        input_specs(sized.model), settings.model_input_scales, sized.spec.input_visibility
+    )
+    made = _ports(
+        output_specs(sized.model), settings.model_output_scales, sized.spec.output_visibility
+    )
+    placed = _placed((*given, *made), sized.spec.logrows)
     return statement.Slice(
         onnx=file_digest(sized.path),
         settings=file_digest(sized.files.settings),
@@ -63,25 +71,36 @@ def _slice(one: Keyed) -> statement.Slice:
             logrows=one.srs.logrows, identity=one.srs.identity, origin=one.srs.origin
         ),
         spec=sized.spec,
-        inputs=_ports(inputs, starts[: len(inputs)], settings.model_input_scales),
-        outputs=_ports(outputs, starts[len(inputs) :], settings.model_output_scales),
+        inputs=placed[: len(given)],
+        outputs=placed[len(given) :],
     )
 
 
 def _ports(
-    tensors: Sequence[TensorSpec], starts: Sequence[int], scales: Sequence[int]
+    tensors: Sequence[TensorSpec], scales: Sequence[int], visibility: str
 ) -> tuple[Port, ...]:
+    """One side's ports, not yet placed."""
     return tuple(
         Port(
             tensor=tensor.name,
             shape=tensor.static_shape,
-            start=start,
+            start=0,
             length=prod(tensor.static_shape),
             scale=scale,
-            visibility="public",
+            visibility=visibility,  # type: ignore[arg-type]
         )
-        for tensor, start, scale in zip(tensors, starts, scales, strict=True)
+        for tensor, scale in zip(tensors, scales, strict=True)
     )
+
+
+def _placed(ports: Sequence[Port], logrows: int) -> tuple[Port, ...]:
+    """The ports where their instances, or their commitments, begin: one after the other."""
+    ends: Counter[str] = Counter()
+    placed = []
+    for port in ports:
+        placed.append(replace(port, start=ends[port.visibility]))
+        ends[port.visibility] += extent(port, logrows)
+    return tuple(placed)
 
 
 def _outer(tensors: Sequence[TensorSpec], ports: Sequence[Sequence[Port]]) -> tuple[OuterPort, ...]:

@@ -50,7 +50,7 @@ def calibrate(job: Job, model: ir.Model, name: str) -> Sized:
     job.run.write(path, serialize(model))
     data = input_data([spec.name for spec in input_specs(model)], job.feeds, {})
     job.run.write(files.samples, data)
-    spec = CircuitSpec()
+    spec = CircuitSpec(input_visibility=job.options.input_visibility.value)
     job.run.stage(
         "settings",
         files.folder,

@@ -5,17 +5,19 @@ expressed, so it is joined to the slice before it and the chain is sized again. 
 circuit takes more memory than its cells suggested has the model cut again, that much smaller.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
 from zkprep.cost.work import REFERENCE
-from zkprep.errors import TooLarge
+from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.model import input_specs, output_specs
 from zkprep.options import Baselines, Options, memory_limit
 from zkprep.prepare import Prepared
 from zkprep.proving import trial
+from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
@@ -111,16 +113,64 @@ def _prepared(job: Job, slicing: Slicing) -> list[Sized]:
             machine=constants(job.backend.version.split()[-1]),
         )
         with trial.demands(job.backend, views) as demands:
-            chain = [tune.Circuits(demand, limits) for demand in demands]
-            choices = tune.tuned(chain, job.scale, job.options.max_proof_bytes)
-            return [
-                trial.Chosen(choice.spec, tune.explain(circuits, choice))
-                for circuits, choice in zip(chain, choices, strict=True)
-            ]
+            return _tuned(job, views, demands, limits)
 
-    asked = repr((job.fit, _budgets(job.options))).encode()
+    asked = repr((job.fit, _budgets(job.options), [view.boundary for view in views])).encode()
     chosen = trial.chosen(job, views, "chain", asked, choose)
     return [trial.sized(job, view, one) for view, one in zip(views, chosen, strict=True)]
+
+
+def _tuned(
+    job: Job, views: Sequence[trial.View], demands: Sequence[tune.Demand], limits: tune.Limits
+) -> list[trial.Chosen]:
+    """The cheapest circuits; all slices with committed sides have as many rows.
+
+    A commitment is to values on the rows of a column: with other rows it is another one.
+    """
+
+    def tuned(logrows: int | None) -> list[tuple[tune.Circuits, tune.Choice]]:
+        fixed = limits if logrows is None else replace(limits, least=logrows, logrows=logrows)
+        chain = [
+            tune.Circuits(demand, fixed if view.boundary.commits else limits)
+            for view, demand in zip(views, demands, strict=True)
+        ]
+        choices = tune.tuned(chain, job.scale, job.options.max_proof_bytes)
+        return list(zip(chain, choices, strict=True))
+
+    found = tuned(None)
+    pairs = zip(views, found, strict=True)
+    rows = {choice.spec.logrows for view, (_, choice) in pairs if view.boundary.commits}
+    if len(rows) > 1:
+        found = _cheapest(tuned, range(min(rows), max(rows) + 1))
+    return [
+        trial.Chosen(view.boundary.applied(choice.spec), _savings(view, circuits, choice))
+        for view, (circuits, choice) in zip(views, found, strict=True)
+    ]
+
+
+def _cheapest(
+    tuned: Callable[[int], list[tuple[tune.Circuits, tune.Choice]]], rows: Sequence[int]
+) -> list[tuple[tune.Circuits, tune.Choice]]:
+    """The chain of least work over the numbers of rows at which there is one."""
+    found, refused = [], []
+    for logrows in rows:
+        try:
+            found.append(tuned(logrows))
+        except (TooLarge, RangeExceeded) as error:
+            refused.append(error)
+    if not found:
+        raise refused[-1]
+    return min(found, key=lambda chain: sum(choice.seconds for _, choice in chain))
+
+
+def _savings(
+    view: trial.View, circuits: tune.Circuits, choice: tune.Choice
+) -> tuple[tune.Saving, ...]:
+    """What choices saved; that the verifier checks the boundary is none where it is private."""
+    savings = tune.explain(circuits, choice)
+    if view.boundary.inputs != "private":
+        return savings
+    return tuple(one for one in savings if one.setting != "boundary checked by")
 
 
 def _plain(job: Job, slicing: Slicing) -> list[Sized]:
@@ -146,9 +196,10 @@ def _plain(job: Job, slicing: Slicing) -> list[Sized]:
 def _plain_one(job: Job, view: trial.View, spec: CircuitSpec) -> trial.Chosen:
     def choose() -> list[trial.Chosen]:
         with trial.demands(job.backend, [view]) as demands:
-            return [trial.Chosen(tune.plain(spec, demands[0], job.fit.margin), ())]
+            plain = tune.plain(spec, demands[0], job.fit.margin)
+            return [trial.Chosen(view.boundary.applied(plain), ())]
 
-    asked = repr((spec, job.fit.margin)).encode()
+    asked = repr((spec, job.fit.margin, view.boundary)).encode()
     return trial.chosen(job, [view], view.piece.name, asked, choose)[0]
 
 
@@ -157,8 +208,10 @@ def _views(job: Job, slicing: Slicing, variant: str) -> list[trial.View]:
     whole = job.prepared.normalised if variant == "plain" else job.prepared.model
     inputs = (job.feeds, *job.given, *job.samples)
     chains = [check_chain(slicing, variant, whole, one) for one in inputs]
+    outputs = [spec.name for spec in output_specs(whole)]
+    seen = boundaries(slicing, outputs, job.options.links, job.options.input_visibility)
     return [
-        trial.View(variant, piece, tuple(chain[index][0] for chain in chains))
+        trial.View(variant, piece, tuple(chain[index][0] for chain in chains), seen[index])
         for index, piece in enumerate(slicing.slices)
     ]
 

@@ -18,6 +18,7 @@ from zkprep.backends.base import NOTHING_USED, Backend, Usage, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.files import write_atomically
 from zkprep.model import Feeds, Runner, serialize
+from zkprep.proving.boundary import Boundary
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, input_data
 from zkprep.slices import Slice
@@ -26,11 +27,12 @@ from zkprep.tune import Demand, Saving
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A slice of a variant and its inputs in every sample, the user's first."""
+    """A slice of a variant, its inputs in every sample, the user's first, and who sees what."""
 
     variant: str
     piece: Slice
     samples: tuple[Feeds, ...]
+    boundary: Boundary
 
     @property
     def model(self) -> ir.Model:
@@ -124,6 +126,7 @@ class _Oracle:
     """The prover's answers about one slice, each asked for once."""
 
     backend: Backend
+    boundary: Boundary
     model: Path
     data: Sequence[bytes]
     folder: Path
@@ -144,11 +147,11 @@ class _Oracle:
             found = read_witness(made)
             lowest = min(lowest, found.min_lookup_inputs)
             highest = max(highest, found.max_lookup_inputs)
-        return lowest, highest
+        return _rounded(lowest, highest) if self.boundary.hides else (lowest, highest)
 
     def _written(self, spec: CircuitSpec) -> Path:
         path = self.folder / "settings.json"
-        self.backend.gen_settings(self.model, spec, path)
+        self.backend.gen_settings(self.model, self.boundary.applied(spec), path)
         return path
 
 
@@ -160,8 +163,13 @@ def _demand(backend: Backend, view: View, folder: Path) -> Demand:
     for feeds in view.samples:
         for name, value in largest_values(view.model, feeds).items():
             largest[name] = max(value, largest.get(name, 0.0))
-    oracle = _Oracle(backend, path, _data(view), folder)
+    oracle = _Oracle(backend, view.boundary, path, _data(view), folder)
     return Demand(view.piece.name, view.model, largest, oracle.settings_of, oracle.lookups_of)
+
+
+def _rounded(lowest: int, highest: int) -> tuple[int, int]:
+    """Bounds that tell of hidden values no more than their magnitude."""
+    return -(1 << (-lowest).bit_length()), 1 << highest.bit_length()
 
 
 def _data(view: View) -> list[bytes]:

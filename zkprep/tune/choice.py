@@ -8,6 +8,7 @@ from zkprep.cost.circuit import Layout
 from zkprep.cost.work import REFERENCE, Machine
 from zkprep.errors import TooLarge
 
+SMALLEST_LOGROWS = 10
 LARGEST_LOGROWS = 23
 
 
@@ -31,6 +32,7 @@ class Limits:
     Attributes:
         memory: most bytes that proving may take.
         logrows: most rows, as a power of two.
+        least: least rows, as a power of two.
         margin: how many times as large as the samples' the values may be.
         multiplier: largest rebase multiplier.
         machine: whose memory it is.
@@ -38,6 +40,7 @@ class Limits:
 
     memory: int
     logrows: int = LARGEST_LOGROWS
+    least: int = SMALLEST_LOGROWS
     margin: int = 4
     multiplier: int = 16
     machine: Machine = REFERENCE

@@ -28,13 +28,15 @@ LEGS = range(1, 7)
 # two or three different settings, and a verifier could not make the keys again; with two, one.
 # Three cost more, and nothing shows that they are always counted alike.
 INNER_COLUMNS = (2, 4)
-SMALLEST_LOGROWS = 10
 LOOKUP_MARGIN = 2
 LARGEST_TABLE = 1 << 20
 """Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
 
 LARGEST_INTEGER = 1 << 80
 """What range checks may reach (zkprep.wellformed)."""
+
+LARGEST_DEFERRED_SCALE = 127
+"""Scale that may be reached before a rebase (zkprep.wellformed)."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Circuits:
             point = Point(input_scale, param_scale, multiplier)
             scales = dict(self._walk(_reference(point)).scales)
             if scales == before or self._needed(point) >= LARGEST_INTEGER:
+                return
+            if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
                 return
             before = scales
             yield point
@@ -129,7 +133,7 @@ class Circuits:
         if point in self._refused:
             return
         top = self.limits.logrows
-        for logrows in range(min(SMALLEST_LOGROWS, top), top + 1):
+        for logrows in range(min(self.limits.least, top), top + 1):
             base = 2**logrows - TABLE_RESERVED_ROWS
             legs = self.legs(point, base)
             if legs is None:

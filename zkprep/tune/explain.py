@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS
-from zkprep.tune.choice import LARGEST_LOGROWS, Choice, Point
-from zkprep.tune.circuits import LEGS, SMALLEST_LOGROWS, Circuits
+from zkprep.tune.choice import LARGEST_LOGROWS, SMALLEST_LOGROWS, Choice, Point
+from zkprep.tune.circuits import LEGS, Circuits
 
 
 @dataclass(frozen=True, slots=True)
