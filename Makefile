@@ -15,7 +15,7 @@ CASES   ?=
 REPEATS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long check operators circuits baseline bench bench-tiny format bench-fusion clean
+.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: $(VENV)/dev.stamp ## the tests, real proofs included
 
 test-long: $(VENV)/dev.stamp ## the tests, the long ones too
 	$(BIN)/pytest
+
+# FUZZ=N is for how many seconds, FIRST=N the number of the first mutation.
+fuzz: $(VENV)/dev.stamp ## damage RUN/public for FUZZ seconds (600): the verifier may only say no
+	$(BIN)/python tests/fuzz_public.py $(or $(FUZZ),600) $(or $(FIRST),0)
 
 check: $(VENV)/dev.stamp ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from honest_chain import (
 )
 
 from zkprep.chain import Obligation
+from zkprep.claim import PortRef, Wire
 
 HONEST = honest()
 UNDER_TEST_SRS = honest(origin="test")
@@ -125,3 +126,101 @@ def expecting(index: int, **changes: Any) -> Attack:
 def never(obligations: Sequence[Obligation]) -> None:
     """A prover that must not be asked: a cheaper rule is broken."""
     pytest.fail("a proof was checked although a cheaper rule was broken")
+
+
+def several(*attacks: Attack) -> Attack:
+    """One after the other."""
+
+    def attack(example: Example) -> Example:
+        for one in attacks:
+            example = one(example)
+        return example
+
+    return attack
+
+
+def statement(edit: Callable[[bytes], bytes]) -> Attack:
+    """Other bytes of the statement, whose digest is the one expected."""
+
+    def attack(example: Example) -> Example:
+        data = edit(example.statement)
+        assert data != example.statement
+        return replace(example, statement=data)
+
+    return attack
+
+
+def claim(**changes: object) -> Attack:
+    """A statement that says otherwise, and a verifier who expects it."""
+    return lambda e: e.anchored(msgspec.structs.replace(e.claim, **changes))
+
+
+def wires(*order: int) -> Attack:
+    return lambda e: claim(wires=tuple(e.claim.wires[i] for i in order))(e)
+
+
+def circle(example: Example) -> Example:
+    """What slice 1 reads comes from slice 2, which reads what slice 1 puts out."""
+    back = Wire(tensor="y", source=PortRef(2, 0), target=PortRef(1, 0))
+    return claim(wires=(back, *example.claim.wires[1:]))(example)
+
+
+def flipped(index: int, place: float) -> Attack:
+    """A bit of the proof, so far from its beginning (0) to its end (1)."""
+
+    def edit(document: dict[str, list[int]]) -> None:
+        document["proof"][int(place * (len(document["proof"]) - 1))] ^= 1
+
+    return edit_proof(index, edit)
+
+
+def twins_proof(index: int) -> Attack:
+    """This run's values with the proof bytes of the run on another input."""
+
+    def attack(example: Example) -> Example:
+        other = json.loads(example.twin().bundle[index].proof)["proof"]
+        return edit_proof(index, lambda d: d.update(proof=other))(example)
+
+    return attack
+
+
+def proved_twice(position: int, value: int) -> Attack:
+    """Slices 0 and 2 on another value of x, and all else honest."""
+    return several(
+        lambda e: e.with_instances(0, with_value((3, -4, 5, 70), position, value)),
+        lambda e: e.with_instances(
+            2, [6, 0, 10, 4 + value, *with_value((3, -4, 5, 70), position, value)]
+        ),
+    )
+
+
+def with_value(values: tuple[int, ...], position: int, value: int) -> list[int]:
+    return [value if index == position else old for index, old in enumerate(values)]
+
+
+def small_srs(data: Callable[[bytes], bytes]) -> Attack:
+    """Another small file where the test SRS is expected."""
+
+    def attack(example: Example) -> Example:
+        files = {10: data(example.srs.test[10])}
+        return replace(example, srs=replace(example.srs, test=files))
+
+    return attack
+
+
+def said_to_be_the_ceremonys(identity: str | None) -> Attack:
+    """The statement says that the test SRS is the ceremony's."""
+
+    def attack(example: Example) -> Example:
+        slices = tuple(
+            msgspec.structs.replace(
+                piece,
+                srs=msgspec.structs.replace(
+                    piece.srs, origin="ceremony", identity=identity or piece.srs.identity
+                ),
+            )
+            for piece in example.claim.slices
+        )
+        return claim(slices=slices)(example)
+
+    return attack

@@ -6,6 +6,7 @@ The folder is ZKPREP_TEST_CACHE, or pytest's own cache, so that a second run mak
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,19 @@ def kept_srs(kept_cache: Path) -> Callable[[int], Srs]:
         return srs.generate(logrows, EzklBackend())
 
     return of
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], Srs]) -> Any:
+    """A `honest_chain.Example` of real proofs whose tensors are all public (real_chain)."""
+    from real_chain import open_chain
+
+    return open_chain(tmp_path_factory.mktemp("open"), kept_srs(10))
+
+
+@pytest.fixture(scope="session")
+def hidden(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], Srs]) -> Any:
+    """One with a private input and committed links."""
+    from real_chain import hidden_chain
+
+    return hidden_chain(tmp_path_factory.mktemp("hidden"), kept_srs(10))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -233,6 +234,21 @@ class Example:
     @property
     def claim(self) -> Statement:
         return msgspec.json.decode(self.statement, type=Statement)
+
+    def write(self, folder: Path) -> Path:
+        """RUN/public, as a prover hands it over."""
+        files = {"statement.json": self.statement}
+        for index, one in enumerate(self.bundle):
+            place = f"slices/{index:03d}"
+            files[f"{place}/settings.json"] = one.settings
+            files |= {f"{place}/vk": one.vk, f"{place}/proof.json": one.proof}
+        if any(piece.srs.origin == "test" for piece in self.claim.slices):
+            files |= {f"srs/{logrows}.srs": data for logrows, data in self.srs.test.items()}
+        for name, data in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return folder
 
     def with_policy(self, **changes: Any) -> "Example":
         return replace(self, policy=replace(self.policy, **changes))

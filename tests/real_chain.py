@@ -107,7 +107,7 @@ class Circuit:
 
 def circuit(folder: Path, text: str, spec: CircuitSpec, srs: Srs) -> Circuit:
     """Compile a model given as ONNX text and make its keys."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     model = onnx.parser.parse_model(text)
     onnx.save(model, folder / "onnx")
     path = {name: folder / name for name in ("onnx", "settings", "circuit", "vk", "pk")}

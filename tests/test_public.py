@@ -18,15 +18,7 @@ HONEST = honest()
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The honest toy run as files."""
-    root = tmp_path / "public"
-    for index, files in enumerate(HONEST.bundle):
-        place = root / f"slices/{index:03d}"
-        place.mkdir(parents=True)
-        (place / "settings.json").write_bytes(files.settings)
-        (place / "vk").write_bytes(files.vk)
-        (place / "proof.json").write_bytes(files.proof)
-    (root / "statement.json").write_bytes(HONEST.statement)
-    return root
+    return HONEST.write(tmp_path / "public")
 
 
 def test_what_is_there_is_read(folder: Path) -> None:
