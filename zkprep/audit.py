@@ -70,7 +70,7 @@ def _public_folder(given: Path) -> Path:
     if not given.is_dir():
         raise InputError(f"'{given}' is not a folder", hint="give RUN/public")
     inner = given / "public"
-    return inner if (inner / "statement.json").is_file() else given
+    return inner if inner.is_dir() and not (given / "statement.json").is_file() else given
 
 
 def _rebuilt(claim: bytes, model: Path | None, backend: Backend) -> Statement:
@@ -86,11 +86,12 @@ def check_proofs(backend: Backend, obligations: Sequence[chain.Obligation]) -> N
     Raises:
         ProofRejected: a proof is not valid; says which.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="zkprep-verify-") as scratch,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        list(pool.map(lambda one: _check(backend, Path(scratch), one), obligations))
+    with tempfile.TemporaryDirectory(prefix="zkprep-verify-") as scratch:
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            list(pool.map(lambda one: _check(backend, Path(scratch), one), obligations))
+        finally:
+            pool.shutdown(cancel_futures=True)  # one bad proof is enough
 
 
 def _check(backend: Backend, scratch: Path, one: chain.Obligation) -> None:

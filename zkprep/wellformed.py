@@ -25,7 +25,8 @@ from zkprep.points import G1_BYTES
 
 # Any three range-checked values have a product below p/2, about 2**253.
 LARGEST_RANGE = 1 << 80
-# Scale that a circuit may reach before it rebases, so that scales alone never fill the field.
+# Scale that a circuit may reach before it rebases, so that scales alone never fill the field; at 0
+# it never would.
 LARGEST_DEFERRED_SCALE = 127
 SPEC_BOUNDS = {
     "input_scale": (0, 127),
@@ -95,10 +96,10 @@ def _check_spec(index: int, piece: Slice) -> None:
     if not -LARGEST_RANGE < low <= high < LARGEST_RANGE:
         raise StatementError(f"slice {index}: lookup range {low} to {high} is not a range")
     deferred = spec.scale_rebase_multiplier * max(spec.input_scale, spec.param_scale)
-    if deferred > LARGEST_DEFERRED_SCALE:
+    if not 1 <= deferred <= LARGEST_DEFERRED_SCALE:
         raise StatementError(
             f"slice {index}: scales grow to {deferred} before a rebase, "
-            f"the limit is {LARGEST_DEFERRED_SCALE}"
+            f"outside 1 to {LARGEST_DEFERRED_SCALE}"
         )
     if spec.logrows != piece.srs.logrows:
         raise StatementError(

@@ -37,6 +37,7 @@ _LOG = logging.getLogger(__name__)
 _REJECTIONS = ("RuntimeError", "PanicException")
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _ANSWER_SECONDS = 15.0
+_LIMITS = {"verify": 600.0}  # a verifier does not wait an hour for a stranger's proof
 _SLOW_BYTES_PER_SECOND = 250_000
 
 
@@ -51,7 +52,7 @@ class EzklBackend:
     """
 
     seconds: float = 3600.0
-    limits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    limits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_LIMITS))
     threads: int | None = None
 
     @property
