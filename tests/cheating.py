@@ -21,6 +21,8 @@ from zkprep.claim import PortRef, Wire
 HONEST = honest()
 UNDER_TEST_SRS = honest(origin="test")
 
+BASE_MODULUS = 0x30644E72E131A029B85045B68181585D97816A916871CA8D3C208C16D87CFD47
+
 Attack = Callable[[Example], Example]
 
 
@@ -224,3 +226,13 @@ def said_to_be_the_ceremonys(identity: str | None) -> Attack:
         return claim(slices=slices)(example)
 
     return attack
+
+
+def second_encoding(index: int) -> Attack:
+    """The first point of a proof with its x written as x plus the base field's modulus."""
+
+    def edit(document: dict[str, list[int]]) -> None:
+        x = int.from_bytes(bytes(document["proof"][:32]), "big") + BASE_MODULUS
+        document["proof"][:32] = x.to_bytes(32, "big")
+
+    return edit_proof(index, edit)

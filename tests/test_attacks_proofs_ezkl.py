@@ -11,6 +11,7 @@ from cheating import (
     proved,
     proved_twice,
     said_to_be_the_ceremonys,
+    second_encoding,
     several,
     small_srs,
     splice,
@@ -93,6 +94,7 @@ PROOFS: Table = {
     ),
     "bit flipped within the proof": (flipped(1, 0.7), ProofRejected, f"slice 1: {REJECTED}"),
     "bit flipped at the proof's end": (flipped(2, 1.0), ProofRejected, f"slice 2: {REJECTED}"),
+    "point in a second encoding": (second_encoding(0), ProofRejected, f"slice 0: {REJECTED}"),
     "proof bytes of another run": (twins_proof(1), ProofRejected, f"slice 1: {REJECTED}"),
     "edited output": (instance(2, 8, encode(91)), ProofRejected, f"slice 2: {REJECTED}"),
     "input edited for all who read it": (
