@@ -183,6 +183,32 @@ def hidden_chain(folder: Path, srs: Srs) -> Example:
     return _proved(chain, hidden_values(HIDDEN_X), hidden_values(HIDDEN_OTHER_X))
 
 
+def relu_chain(folder: Path, srs: Srs, length: int) -> Example:
+    """A chain of equal slices, each the ReLU of the one before, on a = (6, -8, 10)."""
+    relu, honest = circuit(folder, OPEN[1], SPEC, srs), honest_statement("test")
+    piece, tensors = honest.slices[1], [f"t{index}" for index in range(length + 1)]
+    statement = replace(
+        honest,
+        preparation=Preparation(passes=(), dims=(), cut=tuple((f"n{i}",) for i in range(length))),
+        slices=tuple(
+            replace(
+                piece,
+                inputs=(replace(piece.inputs[0], tensor=tensors[index]),),
+                outputs=(replace(piece.outputs[0], tensor=tensors[index + 1]),),
+            )
+            for index in range(length)
+        ),
+        wires=tuple(
+            Wire(tensor=tensors[i], source=PortRef(i - 1, 0), target=PortRef(i, 0))
+            for i in range(1, length)
+        ),
+        inputs=(OuterPort(tensor=tensors[0], shape=(1, 3), ports=(PortRef(0, 0),)),),
+        outputs=(OuterPort(tensor=tensors[-1], shape=(1, 3), ports=(PortRef(length - 1, 0),)),),
+    )
+    values = [[6, -8, 10], *[[6, 0, 10]] * (length - 1)]
+    return Chain((relu,) * length, statement, srs).run(values, values)
+
+
 def hidden_values(x: Sequence[int]) -> list[list[int]]:
     """Per slice of the hidden chain its inputs."""
     a = [2 * value for value in x]

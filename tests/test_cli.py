@@ -78,6 +78,8 @@ def test_damaged_models(
         (["measure", MODEL, "--max-logrows", "9"], "alone takes"),
         (["measure", MODEL, "--memory", "70MB"], "raise --memory to"),
         (["measure", MODEL, "--baselines", "prove"], "measure proves nothing"),
+        (["measure", MODEL, "--link", "hashed"], "--link 'hashed' is not MODE or TENSOR=MODE"),
+        (["measure", MODEL, "--link", "y=polycommit"], "--link: 'y' is no tensor between slices"),
         (["slice", MODEL], "slice needs --output DIR"),
         (["fuse", MODEL, "-o", "/proc/none/out.onnx"], "cannot write '/proc/none/out.onnx'"),
         (["report", "nowhere"], "report 'nowhere' cannot be read"),
@@ -137,6 +139,32 @@ def test_prove_report_compare(fake_prover: None, tmp_path: Path) -> None:
     beyond = run("compare", tmp_path / "run", tmp_path / "worse.json", "--fail-on", "cells:+2%")
     assert beyond.exit_code == 1
     assert "cells" in beyond.output
+
+
+def test_hidden_links(fake_prover: None, tmp_path: Path) -> None:
+    hidden = ("--link", "polycommit", "--input-visibility", "private", "--baselines", "none")
+    out = tmp_path / "run"
+    done = run("prove", MODEL, "--input", INPUT, "-o", out, "--blocks", 3, *hidden, "--json")
+    assert done.exit_code == 0, done.stderr
+    digest = json.loads(done.stdout)["verdict"]["statement"]
+    shown = run("verify", out, "--expect", digest, "--allow-test-srs")
+    assert shown.exit_code == 0, shown.stderr
+    *_, private, named, accepted = shown.stdout.splitlines()
+    assert private == "image is private: the prover knows such an input"
+    assert named == f"statement {digest}"
+    assert accepted == "accepted: 3 proofs, 3 links, 3 of them by commitment"
+    assert "at scale 8, private" in run("statement", out).stdout
+
+
+def test_a_strangers_names_cannot_write_on_the_terminal(fake_prover: None, tmp_path: Path) -> None:
+    """Escape sequences and line breaks in a public folder are shown, not obeyed."""
+    (tmp_path / "statement.json").write_bytes(b"{}")
+    (tmp_path / "x\x1b[2K\naccepted: 3 proofs").write_bytes(b"")
+    done = run("verify", tmp_path, "--expect", "00" * 32)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[0] == (
+        r"rejected: 'x\x1b[2K\naccepted: 3 proofs' does not belong into a public folder"
+    )
 
 
 def test_explain(fake_prover: None) -> None:

@@ -15,12 +15,10 @@ import msgspec
 import pytest
 from fuzz_public import real_failures
 from honest_chain import Example
-from real_chain import HIDDEN, HIDDEN_SPECS, check, circuit
+from real_chain import HIDDEN, HIDDEN_SPECS, check, circuit, relu_chain
 
 from zkprep.circuit import column_blocks, read_settings
-from zkprep.errors import (
-    RangeExceeded,
-)
+from zkprep.errors import LinkMismatch, RangeExceeded
 from zkprep.felts import encode
 from zkprep.points import G1_BYTES
 from zkprep.srs import Srs
@@ -71,6 +69,38 @@ def test_a_run_may_be_moved(name: str, request: pytest.FixtureRequest, tmp_path:
     said = verify(moved, example.policy.expected, cwd=tmp_path)
     assert said["accepted"] is True
     assert said["digest"] == example.policy.expected
+
+
+def test_verifying_loads_no_model_tools(opened: Example, tmp_path: Path) -> None:
+    """No pass, no slicer, no ONNX: what is not there cannot be attacked."""
+    public = opened.write(tmp_path / "public")
+    arguments = ["verify", str(public), "--expect", opened.policy.expected, "--allow-test-srs"]
+    heavy = ("onnx", "onnx_ir", "onnxruntime", "networkx", "slicer", "zkprep.passes", "zkprep.tune")
+    code = (
+        f"import sys\nsys.argv = ['zkprep', *{arguments!r}]\n"
+        "from zkprep.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["accepted: 3 proofs, 3 links", "[]"]
+
+
+def test_twenty_slices(
+    kept_srs: Callable[[int], Srs], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """ReLU of ReLU of ...: one circuit, twenty times, each proof checked for itself."""
+    example = relu_chain(tmp_path_factory.mktemp("relus") / "relu", kept_srs(10), 20)
+    verdict = example.verify(check)
+    assert (verdict.proofs, verdict.links) == (20, 19)
+    assert [t.values for t in (*verdict.inputs.values(), *verdict.outputs.values())] == [
+        (6, -8, 10),
+        (6, 0, 10),
+    ]
+    files = example.bundle[0]
+    with pytest.raises(LinkMismatch, match="the wire of 't7' from slice 6 to 7: element 1 is 0"):
+        example.with_files(7, proof=files.proof).verify(check)
 
 
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")

@@ -20,7 +20,7 @@ from zkprep.trust import SMALL_SRS_BYTES
 _STATEMENT = "statement.json"
 _SLICE_FILE = re.compile(r"slices/(\d{3}|[1-9]\d{3,4})/(settings\.json|vk|proof\.json)", re.ASCII)
 _SRS_FILE = re.compile(r"srs/([1-9]\d?)\.srs", re.ASCII)
-_LARGEST = {"settings.json": 2**26, "vk": 2**31, "proof.json": 2**28}
+_LARGEST = {"settings.json": 2**26, "vk": 2**31, "proof.json": 2**30}
 _LARGEST_FOLDER = 2**32
 _MOST_ENTRIES = 100_000
 
