@@ -2,8 +2,8 @@
 
 Figures can be compared only where the rest is equal: reports whose prover version or tolerance
 differ are refused unless forced. Another scale is a note: a circuit has the bits that its tolerance
-needs, and what they cost is part of what changed. Limits are compared in rational numbers, so that a
-change of exactly the limit never exceeds it.
+needs, and what they cost is part of what changed. Limits are compared in rational numbers, so
+that a change of exactly the limit never exceeds it.
 """
 
 import re
