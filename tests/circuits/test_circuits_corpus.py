@@ -1,5 +1,7 @@
 """The corpus: every case is what it says, builds the same twice, and costs what is recorded."""
 
+import ast
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,31 @@ def test_nothing_is_rewritten_where_nothing_may_be() -> None:
     (recorded,) = baseline.recorded("unchanged").values()
     assert recorded.rewrites == {}
     assert recorded.variants["prepared"].counts.ops == recorded.variants["plain"].counts.ops
+
+
+def test_builders_need_numpy_and_onnx_alone() -> None:
+    sources = [make.FOLDER / name / "build.py" for name in BUILT]
+    sources += [make.FOLDER / f"{name}.py" for name in ("building", "facts", "make")]
+    for source in sources:
+        used = {name.split(".")[0] for name in _imports(source)} - sys.stdlib_module_names
+        assert used <= {"numpy", "onnx", "circuits"}, source
+
+
+def test_the_packages_know_nothing_of_the_corpus() -> None:
+    for package in ("zkprep", "slicer"):
+        for source in (make.FOLDER.parent / package).rglob("*.py"):
+            used = {name.split(".")[0] for name in _imports(source)}
+            assert used.isdisjoint({"circuits", "benchmarks"}), source
+
+
+def _imports(source: Path) -> set[str]:
+    named = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module)
+    return named
 
 
 def test_the_table_is_the_baselines() -> None:
