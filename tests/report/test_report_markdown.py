@@ -70,8 +70,8 @@ def test_a_comparison_names_what_exceeds(report: Report) -> None:
     page = plain(markdown.render_comparison(comparison, messages))
     assert page.startswith(
         "### zkprep compare\n\n"
-        "- before: `digits.onnx, zkprep 0.1.0, prover 23.0.5`\n"
-        "- after: `digits.onnx, zkprep 0.1.0, prover 23.0.5`\n\n"
+        "- before: `digits.onnx (4f4f4f4f), zkprep 0.1.0, prover 23.0.5`\n"
+        "- after: `digits.onnx (4f4f4f4f), zkprep 0.1.0, prover 23.0.5`\n\n"
         "- **`cells: 321 115 -> 421 342, +31.2 %; the limit is +2.0 %`**\n\n"
         "| total | before | after | difference | change |\n"
     )

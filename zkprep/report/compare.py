@@ -169,7 +169,8 @@ def _total(variant: Variant, name: str, side: str) -> SliceReport:
 
 
 def _title(report: Report) -> str:
-    return printable(f"{report.model}, zkprep {report.zkprep}, prover {report.prover}")
+    digest = report.model_digest[:8]
+    return printable(f"{report.model} ({digest}), zkprep {report.zkprep}, prover {report.prover}")
 
 
 def _notes(before: Report, after: Report, *, corresponds: bool) -> list[str]:
