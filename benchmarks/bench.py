@@ -5,8 +5,8 @@
 Each repetition of a case proves, one after the other and in this order: zkprep's prepared slices,
 EZKL's whole model under its default calibration, zkprep's plain slices, and one slice per weighted
 operator as EZKL calibrates it. What does not fit the machine is skipped and shown as predicted.
-Samples are added to benchmarks/results.json as they come, so a stopped run goes on; the table in
-docs/benchmarks.md is written from it.
+Samples are added to benchmarks/results.json as they come, so a stopped run goes on; a case whose
+circuits changed begins anew. The table in docs/benchmarks.md is written from it.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from zkprep.errors import ZkprepError
 from zkprep.options import Baselines, Options, parse_memory
 from zkprep.proving.assemble import this_machine
 from zkprep.report.figures import count, seconds, size
+from zkprep.report.summary import number
 from zkprep.report.types import Machine, Measured, Prediction, Variant
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -63,9 +64,15 @@ def main() -> None:
         for name in chosen.cases:
             results = read()
             if len(results.cases.get(name, [])) < chosen.repeats:
-                results.cases.setdefault(name, []).append(repetition(name))
+                results.cases[name] = together(results.cases.get(name, []), repetition(name))
                 write(results)
                 print(name, flush=True)
+
+
+def together(kept: list[Repetition], fresh: Repetition) -> list[Repetition]:
+    """The repetitions of a case: those on file as long as the circuits are still the same."""
+    same = all(_circuits(one) == _circuits(fresh) for one in kept)
+    return [*(kept if same else []), fresh]
 
 
 def read() -> Results:
@@ -113,9 +120,10 @@ def table(results: Results) -> str:
     """The results as Markdown: the machine, medians, and the geometric means of the ratios."""
     machine, cases = results.machine, sorted(results.cases.items())
     repeats = sorted({len(kept) for _, kept in cases})
+    medians = " or ".join(number(many, "repetition") for many in repeats)
     lines = [
         f"{machine.cpu}, {machine.cores} cores, {size(machine.memory_bytes)}, {results.prover}; "
-        f"medians of {' or '.join(map(str, repeats))} repetitions; ~ is predicted.\n",
+        f"medians of {medians}; ~ is predicted.\n",
         "| case | variant | slices | cells | setup CPU | prove CPU | prove | verify CPU | peak "
         "| pk | vk | proof |",
         "|---|---|" + "---:|" * 10,
@@ -162,6 +170,7 @@ def _means(cases: list[list[Repetition]], variant: str) -> str:
         for kept in cases
         if all(variant in each and each[variant].measured is not None for each in kept)
     ]
+    cases_said = number(len(pairs), "case")
     if not pairs:
         return f"- {variant}: nothing was proved"
     said = []
@@ -177,7 +186,13 @@ def _means(cases: list[list[Repetition]], variant: str) -> str:
             for kept, theirs in pairs
         ]
         said.append(f"{label} {geometric_mean(ratios):.2f}")
-    return f"- {variant} over prepared, geometric mean of {len(pairs)} cases: {', '.join(said)}"
+    return f"- {variant} over prepared, geometric mean of {cases_said}: {', '.join(said)}"
+
+
+def _circuits(repetition: Repetition) -> dict[str, tuple[int, int, int]]:
+    return {
+        name: (one.slices, one.cells, one.predicted.pk_bytes) for name, one in repetition.items()
+    }
 
 
 def _counted(variant: Variant | None) -> bool:

@@ -91,8 +91,8 @@ def table(results: dict[str, Proved]) -> str:
     """The results as Markdown; models that were not proved yet are not there."""
     lines = [
         "| model | slices | links | cells | setup CPU | prove CPU | prove | peak | proofs | public "
-        "| verify | error / range | argmax | ezkl: pk | ezkl: peak | ezkl: prove CPU |",
-        "|---|" + "---:|" * 15,
+        "| verify | error / range | argmax | ezkl: pk | ezkl: peak |",
+        "|---|" + "---:|" * 14,
     ]
     lines += [_row(name, results[name]) for name in MODELS if name in results]
     machines = {f"{one.machine.cpu}, {one.machine.cores} cores" for one in results.values()}
@@ -117,7 +117,6 @@ def _row(name: str, found: Proved) -> str:
         share(found.fidelity.relative_error),
         "agrees" if found.fidelity.argmax_agrees else "differs",
         *need,
-        f"~{seconds(alone.prove_cpu_seconds)}" if alone else "-",
     )
     return f"| {' | '.join(cells)} |"
 
