@@ -76,22 +76,15 @@ def together(kept: list[Repetition], fresh: Repetition) -> list[Repetition]:
 
 
 def read() -> Results:
-    """The results so far, of this machine and this prover.
-
-    Raises:
-        SystemExit: those on file are another machine's, or another prover's.
-    """
-    here = Results(machine=this_machine(), prover=EzklBackend().version, cases={})
-    if not RESULTS.exists():
-        return here
-    kept = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
-    if (kept.machine.cpu, kept.machine.cores, kept.prover) != (
-        here.machine.cpu,
-        here.machine.cores,
-        here.prover,
-    ):
-        raise SystemExit(f"{RESULTS} is of another machine or prover: move it away to measure anew")
-    return kept
+    """The results so far; none where those on file are another machine's or another prover's."""
+    machine, prover = this_machine(), EzklBackend().version
+    if RESULTS.exists():
+        kept = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
+        theirs = (kept.machine.cpu, kept.machine.cores, kept.prover)
+        if theirs == (machine.cpu, machine.cores, prover):
+            return kept
+        print(f"measuring anew: those on file are of {', '.join(map(str, theirs))}")
+    return Results(machine=machine, prover=prover, cases={})
 
 
 def write(results: Results) -> None:
