@@ -204,12 +204,28 @@ def test_pads_that_stay(amounts: list[int], extra: list[str], attrs: dict, reaso
     kept(net, f"kept 'n_p' apart from 'n_y': {reason}", MergePads())
 
 
-def test_pad_before_a_conv_with_auto_pad_stays() -> None:
+@pytest.mark.parametrize(
+    ("mode", "pads"),
+    [("SAME_UPPER", [1, 1, 2, 2]), ("SAME_LOWER", [2, 2, 1, 1]), ("VALID", [1] * 4)],
+)
+def test_pad_before_a_conv_with_auto_pad(mode: str, pads: list[int]) -> None:
     net = Net()
     net.input("x", 1, 3, 6, 6)
     amounts = net.constant("amounts", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    net.conv(net.node("Pad", "x", amounts, out="p"), 3, 4, 2, 2, out="y", auto_pad=mode)
+    result = run_passes(net.output("y").model(), [MergePads()]).model
+    assert ops(result) == ["Conv"]
+    assert list(result.graph[0].attributes.get_ints("pads")) == pads
+    assert "auto_pad" not in result.graph[0].attributes
+
+
+def test_pad_before_a_conv_with_auto_pad_of_unknown_size_stays() -> None:
+    net = Net()
+    net.input("x", 1, 3, "H", 6)
+    amounts = net.constant("amounts", np.array([0, 0, 1, 1, 0, 0, 1, 1]))
     net.conv(net.node("Pad", "x", amounts, out="p"), 3, 4, 3, 3, out="y", auto_pad="SAME_UPPER")
-    kept(net, "kept 'n_p' apart from 'n_y': auto_pad is not made explicit", MergePads())
+    reason = "auto_pad SAME_UPPER needs the size of its input, which is not fixed"
+    kept(net, f"kept 'n_p' apart from 'n_y': {reason}", MergePads())
 
 
 def test_a_pad_that_is_the_weight_is_no_candidate() -> None:

@@ -50,7 +50,12 @@ def fuse(
 
     sites = fuse_file(model, output)
     if json:
-        show_json([{"rule": s.rule, "nodes": list(s.nodes), "reason": s.reason} for s in sites])
+        show_json(
+            [
+                {"pass": s.step, "rule": s.rule, "nodes": list(s.nodes), "reason": s.reason}
+                for s in sites
+            ]
+        )
         return
     fusions = {one.name for one in default_passes()}
     found = [site for site in sites if site.step in fusions]

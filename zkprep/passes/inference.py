@@ -14,8 +14,12 @@ from zkprep.outline import outline
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 
 
-def infer_shapes(model: ir.Model) -> None:
+def infer_shapes(model: ir.Model, *, outputs: bool = True) -> None:
     """Write inferred shapes and types on the values of `model`, in place.
+
+    Args:
+        model: its values are written on.
+        outputs: whether those of graph outputs are, too, as far as they were symbols.
 
     Raises:
         InputError: the operators contradict each other or the declared interface.
@@ -31,7 +35,7 @@ def infer_shapes(model: ir.Model) -> None:
             f"the shapes of the model do not fit its operators: {first_line(error)}",
             hint="check the input shapes, and the dimensions given with --dim",
         ) from None
-    _write(model, found, outputs=True)
+    _write(model, found, outputs=outputs)
 
 
 def record_shapes(model: ir.Model) -> None:

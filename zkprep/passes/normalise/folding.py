@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from zkprep.files import first_line
 from zkprep.passes.base import PassResult, Site
-from zkprep.passes.inference import record_shapes
+from zkprep.passes.inference import infer_shapes
 
 # Random operators give another value each time; a Constant that is left is an output.
 _NEVER = frozenset(
@@ -57,7 +57,7 @@ class FoldConstants:
             if not new:
                 return PassResult(folded, (*applied, *sites))
             applied += new
-            record_shapes(folded)
+            infer_shapes(folded, outputs=False)
 
     def _sweep(self, model: ir.Model, graph: ir.Graph) -> list[Site]:
         sites = []
