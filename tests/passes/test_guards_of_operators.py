@@ -187,6 +187,81 @@ def pad_of_ones() -> Net:
     return net
 
 
+@guard("its bounds are the same for all channels, the scale or shift is not")
+def clip_per_channel() -> Net:
+    net = Net()
+    net.node("Clip", image(net), net.constant("lo", 0.0), net.constant("hi", 6.0), out="p")
+    net.batch_norm("p", 4)
+    return net
+
+
+@guard("channel 0 has scale -2: the order of values turns round")
+def clip_negative() -> Net:
+    net = Net()
+    net.node("Clip", image(net), net.constant("lo", 0.0), out="p")
+    net.node("Mul", "p", net.constant("k", -2.0), out="y")
+    return net
+
+
+@guard("channel 0 has scale 0: nothing is left of its bounds")
+def clip_times_zero() -> Net:
+    net = Net()
+    net.node("Clip", image(net), net.constant("lo", 0.5), out="p")
+    net.node("Mul", "p", net.constant("k", 0.0), out="y")
+    return net
+
+
+@guard("'hi' is a model input, so its value is not known here")
+def clip_at_runtime() -> Net:
+    net = Net()
+    net.node("Clip", image(net), net.constant("lo", 0.0), net.input("hi"), out="p")
+    net.node("Mul", "p", net.constant("k", 2.0), out="y")
+    return net
+
+
+@guard("'n_p' makes channels of one channel that differ afterwards")
+def gather_twice() -> Net:
+    net = Net()
+    net.node("Gather", image(net), net.constant("i", np.array([1, 1, 0])), out="p", axis=1)
+    net.batch_norm("p", 3)
+    return net
+
+
+@guard("what 'n_p' picks is not constant")
+def gather_at_runtime() -> Net:
+    net = Net()
+    net.input("i", 3, dtype=7)
+    net.node("Gather", image(net), "i", out="p", axis=1)
+    net.batch_norm("p", 3)
+    return net
+
+
+@guard("'n_p' makes each channel from several")
+def depth_to_space() -> Net:
+    net = Net()
+    net.input("x", 2, 3, 6, 5)
+    net.node("DepthToSpace", net.conv("x", 3, 8, 3, 3), out="p", blocksize=2)
+    net.batch_norm("p", 2)
+    return net
+
+
+@guard("'n_p' fills in values of its own")
+def resize_with_a_fill() -> Net:
+    net = Net()
+    roi = net.constant("roi", np.array([0, 0, 0, 0, 1, 1, 1.5, 1.5]))
+    scales = net.constant("scales", np.array([1, 1, 2, 2.0]))
+    net.node(
+        "Resize",
+        image(net),
+        roi,
+        scales,
+        out="p",
+        coordinate_transformation_mode="tf_crop_and_resize",
+    )
+    net.node("Mul", "p", net.constant("k", 2.0), out="y")
+    return net
+
+
 @pytest.mark.parametrize("name", list(guard))
 def test_guard(name: str) -> None:
     guard.check(name)

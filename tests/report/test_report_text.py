@@ -27,7 +27,7 @@ predictions
 rewrites applied at 2 places
   2 x BatchNormalization into Conv: conv1, bn1; conv2, bn2
 rewrites left at 1 place
-  BatchNormalization into Conv at conv3, bn3: 't3' is also read by 'add1'
+  left: BatchNormalization into Conv at conv3, bn3: 't3' is also read by 'add1'
 
 statement abababababababababababababababababababababababababababababababab
 test SRS, not secure: whoever generated it can forge proofs
@@ -120,12 +120,16 @@ def test_a_variant_that_could_not_be_counted_shows_its_reason(report: Report) ->
     assert row(page, "cells") == ["-", "421 342", "321 115", "-23.8 %"]
 
 
-def test_only_the_first_sites_are_listed(change_report: ChangeReport) -> None:
+def test_of_those_applied_the_first_are_listed_of_those_left_all(
+    change_report: ChangeReport,
+) -> None:
     sites = [SiteReport(rule="fold", nodes=[f"bn{i}"]) for i in range(9)]
     sites += [SiteReport(rule="fold", nodes=["", f"n{i}"], reason="shared") for i in range(5)]
     page = shown(change_report(sites=sites))
     assert "  9 x fold: bn0; bn1; bn2; ...\n" in page
-    assert "  fold at (unnamed), n2: shared\n  and 2 more\n" in page
+    assert [f"  left: fold at (unnamed), n{i}: shared" in page for i in range(5)] == [True] * 5
+    kept = SiteReport(rule="fold", nodes=["a"], reason="kept 'a' apart from 'b': 't' is read")
+    assert "  left: kept 'a' apart from 'b': 't' is read\n" in shown(change_report(sites=[kept]))
 
 
 def test_names_neither_style_nor_move_the_cursor(change_report: ChangeReport) -> None:

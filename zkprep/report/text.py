@@ -113,9 +113,10 @@ def _sites(sites: Sequence[SiteReport]) -> list[Text]:
         lines.append(f"  {count(len(places))} x {rule}: {shown}")
     if left:
         lines.append(f"rewrites left at {summary.number(len(left), 'place')}")
-    lines += [f"  {rule} at {nodes}: {reason}" for rule, nodes, reason in left[:SITES_SHOWN]]
-    if len(left) > SITES_SHOWN:
-        lines.append(f"  and {count(len(left) - SITES_SHOWN)} more")
+    for rule, nodes, reason in left:
+        # A sentence that begins so names the nodes itself.
+        where = "" if reason.startswith("kept ") else f"{rule} at {nodes}: "
+        lines.append(f"  left: {where}{reason}")
     return _lines(lines)
 
 
