@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import onnx_ir as ir
 from net import Net
 
 Shape = list[int]
@@ -36,7 +37,9 @@ class RandomNet:
 
     def choices(self, rank: int) -> list[Callable[[str, Shape, str], Shape | None]]:
         common = [self.norm, self.norm, self.arithmetic, self.arithmetic, self.rectify, self.join]
+        common += [self.clip, self.pick_some, self.sum_with_map]
         images = [self.conv, self.conv, self.conv, self.conv_transpose, self.pool, self.pad]
+        images += [self.resize, self.instance_norm]
         by_rank = {
             2: [self.gemm, self.gemm, self.matmul],
             3: [self.matmul, self.transpose],
@@ -69,6 +72,47 @@ class RandomNet:
 
     def rectify(self, x: str, shape: Shape, out: str) -> Shape:
         self.net.node(self.pick("Relu", "LeakyRelu", "Neg", "Identity"), x, out=out)
+        return shape
+
+    def clip(self, x: str, shape: Shape, out: str) -> Shape:
+        bounds = [self.net.constant(f"{out}_lo", -1.5), self.net.constant(f"{out}_hi", 2.0)]
+        self.net.node("Clip", x, *self.pick(bounds, bounds[:1], ["", bounds[1]]), out=out)
+        return shape
+
+    def pick_some(self, x: str, shape: Shape, out: str) -> Shape | None:
+        axis = self.pick_index(shape)
+        if shape[axis] < 3:
+            return None
+        if self.chance(0.5):
+            indices = self.random.integers(-shape[axis], shape[axis], 3)
+            self.net.node("Gather", x, self.net.constant(f"{out}_i", indices), out=out, axis=axis)
+            return [*shape[:axis], 3, *shape[axis + 1 :]]
+        start, end, step = self.pick((0, 2, 1), (1, 9, 2), (-1, -9, -2), (-2, 9, 1))
+        given = {"s": start, "e": end, "a": axis, "t": step}
+        names = [self.net.constant(f"{out}_{k}", np.array([v])) for k, v in given.items()]
+        self.net.node("Slice", x, *names, out=out)
+        size = len(range(shape[axis])[start : None if end == -9 else end : step])
+        return [*shape[:axis], size, *shape[axis + 1 :]]
+
+    def sum_with_map(self, x: str, shape: Shape, out: str) -> Shape:
+        others = [name for name, other in self.tensors if other == shape]
+        added = self.net.normal(f"{out}_m", *shape[self.pick(0, 1) :])
+        self.net.node("Sum", x, *([self.pick(*others)] * self.pick(0, 1)), added, out=out)
+        return shape
+
+    def resize(self, x: str, shape: Shape, out: str) -> Shape | None:
+        if shape[2] * shape[3] > 40:
+            return None
+        scales = self.net.constant(
+            f"{out}_s", np.array([1, 1, 2, 1], np.float32), ir.DataType.FLOAT
+        )
+        roi = self.net.constant(f"{out}_r", np.zeros(0), ir.DataType.FLOAT)
+        self.net.node("Resize", x, roi, scales, out=out, mode=self.pick("nearest", "linear"))
+        return [*shape[:2], 2 * shape[2], shape[3]]
+
+    def instance_norm(self, x: str, shape: Shape, out: str) -> Shape:
+        weights = [self.net.normal(f"{out}_{one}", shape[1]) for one in "sb"]
+        self.net.node("InstanceNormalization", x, *weights, out=out)
         return shape
 
     def join(self, x: str, shape: Shape, out: str) -> Shape:

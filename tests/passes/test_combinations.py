@@ -2,6 +2,7 @@
 
 import combinations_crossings
 import combinations_graphs
+import combinations_joins
 import combinations_linear
 import combinations_parameters
 import combinations_selections
@@ -20,6 +21,7 @@ LIMIT = 1e-6
 FILES = (
     combinations_crossings,
     combinations_graphs,
+    combinations_joins,
     combinations_linear,
     combinations_parameters,
     combinations_selections,

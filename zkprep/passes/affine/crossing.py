@@ -4,7 +4,7 @@
     Reshape, Flatten, Squeeze,         both move with the axis (`layout`)
     Unsqueeze, Transpose
     Concat                             cut at the operands' widths along its axis, else whole
-    Add, Sub of two tensors            to both   to one  neither broadcast along the channels
+    Add, Sub, Sum of tensors           to all    to one  none broadcast along the channels
     AveragePool                        any       any     t: nothing padded
     GlobalAveragePool, ReduceMean      any       any     along an axis that is not reduced
     ReduceSum of n elements            any       n * t   along an axis that is not reduced
@@ -41,8 +41,8 @@ def across_backward(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refus
         return None
     if node.op_type == "Concat":
         return _cut(node, affine)
-    if node.op_type in ("Add", "Sub"):
-        return _to_both(node, affine)
+    if node.op_type in ("Add", "Sub", "Sum"):
+        return _to_all(node, affine)
     if node.op_type not in _UNARY:
         return None
     moved = _UNARY[node.op_type](node, affine, True)
@@ -104,19 +104,22 @@ def _concat_widths(node: ir.Node) -> tuple[int | None, list[int] | None]:
     return axis, known if len(known) == len(widths) else None
 
 
-def _to_both(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:
-    """The scale to both operands, the shift to either of them."""
-    first, second = (_on_operand(node, index, affine) for index in (0, 1))
-    if isinstance(first, Refusal):
-        return first
-    if isinstance(second, Refusal):
-        return second
-    if node.op_type == "Sub":
-        second = replace(second, shift=-second.shift)
-    scaled = [replace(one, shift=np.zeros_like(one.shift)) for one in (first, second)]
-    first_takes: Pieces = ((0, first), (1, scaled[1]))
-    second_takes: Pieces = ((0, scaled[0]), (1, second))
-    return (first_takes, second_takes) if affine.shifts else (first_takes,)
+def _to_all(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:
+    """The scale to every operand, the shift to any one of them."""
+    pieces: list[Affine] = []
+    for index in range(len(node.inputs)):
+        piece = _on_operand(node, index, affine)
+        if isinstance(piece, Refusal):
+            return piece
+        if node.op_type == "Sub" and index == 1:
+            piece = replace(piece, shift=-piece.shift)
+        pieces.append(piece)
+    scaled = [replace(one, shift=np.zeros_like(one.shift)) for one in pieces]
+    takers = range(len(pieces)) if affine.shifts else range(1)
+    return tuple(
+        tuple((i, pieces[i] if i == taker else scaled[i]) for i in range(len(pieces)))
+        for taker in takers
+    )
 
 
 def _on_operand(node: ir.Node, index: int, affine: Affine) -> Affine | Refusal:

@@ -6,10 +6,13 @@
     Gemm           [K, N], or [N, K]   n                                k
     MatMul x @ W   [..., K, N]         n                                k
     MatMul W @ x   [..., M, K]         m                                k
+    a norm         [C], its scale      c                                none
+The norms (InstanceNormalization, LayerNormalization over the last axis) are not linear in x, but in
+their own scale and bias, which absorb an affine map behind them.
 Folding is then the same everywhere: an affine on the output multiplies each element by the scale of
 its output channel, one on the input by the scale of its input channel.
 
-Source: ONNX operators Conv, ConvTranspose, Gemm, MatMul.
+Source: ONNX operators Conv, ConvTranspose, Gemm, MatMul, InstanceNormalization, LayerNormalization.
 """
 
 from collections.abc import Callable
@@ -74,7 +77,7 @@ def describe(node: ir.Node, constants: Constants, opset: int) -> Linear | Refusa
     """The form of `node`, whose operator is in `LINEAR`, or why its constants are not known."""
     if node.domain != "":
         return Refusal(f"{node.domain}::{node.op_type} is not a standard operator")
-    return LINEAR[node.op_type](node, constants, opset)
+    return (LINEAR | NORMS)[node.op_type](node, constants, opset)
 
 
 def _conv(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusal:
@@ -195,6 +198,34 @@ def _matmul(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusa
     )
 
 
+def _norm(node: ir.Node, constants: Constants, _opset: int) -> Linear | Refusal:
+    """An operator that scales and shifts what it normalised."""
+    scale, output = _read(node, 1, "scale", constants), node.outputs[0]
+    if isinstance(scale, Refusal):
+        return scale
+    if output.shape is None or len(scale.shape) != 1:
+        return Refusal("its scale does not run along one axis that is known")
+    bias = _bias(node, scale.shape[0], constants)
+    if isinstance(bias, Refusal):
+        return bias
+    channels = np.arange(scale.shape[0])
+    axis = 1 if node.op_type == "InstanceNormalization" else len(output.shape) - 1
+    return Linear(
+        node=node,
+        data=0,
+        weight=1,
+        bias=2,
+        exact=scale,
+        offset=bias,
+        outputs=channels.size,
+        inputs=0,
+        output_of=channels,
+        input_of=channels,
+        axis=axis,
+        input_axis=axis,
+    )
+
+
 def _read(node: ir.Node, index: int, role: str, constants: Constants) -> Recipe | Refusal:
     value = node.inputs[index]
     return Refusal(f"it has no {role}") if value is None else constants.recipe(value, role)
@@ -212,9 +243,13 @@ def _over(channels: Indices, rank: int) -> Indices:
     return channels.reshape(channels.shape + (1,) * (rank - channels.ndim))
 
 
-LINEAR: dict[str, Callable[[ir.Node, Constants, int], Linear | Refusal]] = {
+Describe = Callable[[ir.Node, Constants, int], Linear | Refusal]
+
+LINEAR: dict[str, Describe] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
     "MatMul": _matmul,
 }
+
+NORMS: dict[str, Describe] = {"InstanceNormalization": _norm, "LayerNormalization": _norm}

@@ -8,15 +8,16 @@ refusal says what is in the way. Nothing is changed here.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx_ir as ir
 
 from zkprep.passes.affine.backward import backward
 from zkprep.passes.affine.clips import moved_bounds
-from zkprep.passes.affine.constants import Constants, type_name
+from zkprep.passes.affine.constants import Constants, stored, type_name
 from zkprep.passes.affine.crossing import Pieces, across_backward, across_forward
-from zkprep.passes.affine.edits import Edit
+from zkprep.passes.affine.edits import Edit, Folded, checked
 from zkprep.passes.affine.forward import forward
-from zkprep.passes.affine.linear import LINEAR, describe
+from zkprep.passes.affine.linear import LINEAR, NORMS, describe
 from zkprep.passes.affine.links import not_private
 from zkprep.passes.affine.normal_form import Affine, Refusal
 
@@ -46,6 +47,11 @@ class Plan:
     crossed: tuple[ir.Node, ...] = ()
     adjusted: tuple[Edit, ...] = ()
 
+    @property
+    def addends(self) -> int:
+        """How many Adds are left where an operator has no bias."""
+        return sum(edit.addend is not None for edit in self.edits)
+
 
 def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
     """How the operators that make `value`, read by `reader`, can make `affine` of it instead."""
@@ -53,7 +59,7 @@ def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope
     node = value.producer()
     if refusal is not None or node is None:
         return refusal or Refusal(f"'{value.name}' is an input, which absorbs nothing")
-    if node.op_type in LINEAR:
+    if node.op_type in LINEAR or (node.op_type in NORMS and node.domain == ""):
         linear = describe(node, scope.constants, scope.opset)
         edit = linear if isinstance(linear, Refusal) else backward(linear, affine, scope.opset)
         return edit if isinstance(edit, Refusal) else Plan((edit,))
@@ -65,7 +71,27 @@ def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope
     if isinstance(alternatives, Refusal):
         return alternatives
     plans = [_all_pieces(node, pieces, scope) for pieces in alternatives]
-    return next((plan for plan in plans if isinstance(plan, Plan)), plans[0])
+    found = [plan for plan in plans if isinstance(plan, Plan)]
+    return min(found, key=lambda plan: plan.addends) if found else plans[0]
+
+
+def _into_constant(
+    value: ir.Value, reader: ir.Node, index: int, affine: Affine, scope: Scope
+) -> Plan | Refusal:
+    """`reader` with another constant in the place of `value`, which others may read on."""
+    exact = scope.constants.recipe(value, "operand")
+    if isinstance(exact, Refusal):
+        return exact
+    shape = [1] * len(exact.shape)
+    if affine.axis is not None:
+        shape[affine.axis] = affine.scale.size
+    elif not exact.shape:
+        shape = []
+    scale, shift = affine.scale.reshape(shape), affine.shift.reshape(shape)
+    values = exact.make() * scale + shift
+    edit = Edit(reader, index, {index: Folded.of(values, np.zeros((), dtype=np.intp))})
+    done = checked(edit)
+    return done if isinstance(done, Refusal) else Plan((), adjusted=(done,))
 
 
 def _behind_clip(node: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
@@ -90,7 +116,10 @@ def _all_pieces(node: ir.Node, pieces: Pieces, scope: Scope) -> Plan | Refusal:
         value = node.inputs[index]
         if value is None or not (piece.scales or piece.shifts):
             continue
-        plan = plan_backward(value, node, piece, scope)
+        if stored(value) is not None:
+            plan = _into_constant(value, node, index, piece, scope)
+        else:
+            plan = plan_backward(value, node, piece, scope)
         if isinstance(plan, Refusal):
             return plan
         edits += plan.edits
@@ -136,7 +165,7 @@ def _in_the_way(node: ir.Node) -> Refusal:
 def linear_before(value: ir.Value) -> ir.Node | None:
     """The nearest linear operator upstream of `value`, along first computed inputs."""
     node = value.producer()
-    while node is not None and not _is_linear(node):
+    while node is not None and not (_is_linear(node) or node.op_type in NORMS):
         node = _first(v.producer() for v in node.inputs if v is not None)
     return node
 
