@@ -144,6 +144,6 @@ def talk(message: str) -> None:
 def describe_site(found: "Site", *, fusion: bool) -> str:
     """One line about a place that a pass looked at; passes other than fusions only tidy up."""
     if not found.applied:
-        return f"left:  {found.reason}"
+        return f"left: {found.reason}"
     names = f": {', '.join(found.nodes)}" if found.nodes else ""
     return f"{'fused:' if fusion else 'tidied:'} {found.rule}{names}"
