@@ -14,6 +14,9 @@ from zkprep.errors import StatementError
 BLINDING_ROWS = 6
 """Rows at the end of every column that no cell can use."""
 
+VISIBILITIES = {"public": "Public", "private": "Private", "polycommit": "KZGCommit"}
+"""What a specification can ask for, and EZKL's names of it."""
+
 # What parsing and walking untrusted JSON can raise.
 _MALFORMED = (
     msgspec.MsgspecError,

@@ -12,15 +12,19 @@ from typing import Annotated
 
 import msgspec
 
-from zkprep.circuit import Settings, canonical_settings, read_settings, unsound
+from zkprep.circuit import (
+    VISIBILITIES,
+    Settings,
+    canonical_settings,
+    read_settings,
+    unsound,
+)
 from zkprep.claim import Port, Slice
 from zkprep.errors import ProofRejected, StatementError
 from zkprep.felts import decode
 from zkprep.points import G1_BYTES
 from zkprep.wellformed import extent
 
-# EZKL's names of the visibilities a specification can ask for.
-_VISIBILITY = {"public": "Public", "private": "Private", "polycommit": "KZGCommit"}
 _SAME_NAME = (
     "input_scale",
     "param_scale",
@@ -112,8 +116,8 @@ def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tupl
     shapes = [list(port.shape) or [1] for port in public]  # EZKL gives a scalar the shape [1]
     return {
         **{name: (getattr(args, name), getattr(spec, name)) for name in _SAME_NAME},
-        "input_visibility": (args.input_visibility, _VISIBILITY.get(spec.input_visibility)),
-        "output_visibility": (args.output_visibility, _VISIBILITY.get(spec.output_visibility)),
+        "input_visibility": (args.input_visibility, VISIBILITIES.get(spec.input_visibility)),
+        "output_visibility": (args.output_visibility, VISIBILITIES.get(spec.output_visibility)),
         "ignore_range_check_inputs_outputs": (
             args.ignore_range_check_inputs_outputs,
             not spec.checks_boundary,

@@ -13,14 +13,13 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from zkprep.circuit import CircuitSpec, Settings
+from zkprep.circuit import VISIBILITIES, CircuitSpec, Settings
 from zkprep.errors import BackendError
 from zkprep.felts import decode, dequantise, quantise
 from zkprep.model import Runner, TensorSpec, input_specs, output_specs
 
 VERSION = "1"
 
-_VISIBILITIES = {"public": "Public", "private": "Private", "polycommit": "KZGCommit"}
 _TABLE_OPERATORS = frozenset({"Erf", "Exp", "Sigmoid", "Softmax", "Tanh"})
 _CHECKED_CELLS, _UNCHECKED_CELLS = 15, 1
 _LEAST_LOGROWS, _UNUSABLE_ROWS = 6, 8
@@ -187,8 +186,8 @@ def _run_args(spec: CircuitSpec) -> dict[str, object]:
         "logrows": spec.logrows,
         "num_inner_cols": spec.num_inner_cols,
         "variables": [["batch_size", 1]],
-        "input_visibility": _VISIBILITIES[spec.input_visibility],
-        "output_visibility": _VISIBILITIES[spec.output_visibility],
+        "input_visibility": VISIBILITIES[spec.input_visibility],
+        "output_visibility": VISIBILITIES[spec.output_visibility],
         "param_visibility": "Fixed",
         "rebase_frac_zero_constants": spec.integer_constants,
         "decomp_base": spec.decomp_base,

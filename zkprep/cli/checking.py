@@ -17,13 +17,13 @@ from zkprep.cli.console import (
     answers,
     backend,
     print_text,
-    printable,
     rendered,
     rendered_comparison,
     show,
     show_json,
     talk,
 )
+from zkprep.report.figures import printable
 
 CHECK_WIDTH = 80
 

@@ -11,6 +11,7 @@ import typer
 
 from zkprep.cli.arguments import Format
 from zkprep.errors import InputError, VerificationError, ZkprepError
+from zkprep.report.figures import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,11 +49,6 @@ def answers(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(0) from None
 
     return wrapped
-
-
-def printable(text: str) -> str:
-    """Text of unknown origin as a terminal shows it, escaped where it could do something else."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def backend(verbose: bool = False) -> "Backend":

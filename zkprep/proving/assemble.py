@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import psutil
 
 from zkprep import __version__
-from zkprep.circuit import RunArgs
+from zkprep.circuit import VISIBILITIES, RunArgs
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.work import predict
@@ -75,12 +75,18 @@ def slice_report(
     )
 
 
+def _asked(visibility: object) -> str:
+    """A visibility as it was asked for, of EZKL's name of it."""
+    found = (ours for ours, theirs in VISIBILITIES.items() if theirs == visibility)
+    return next(found, str(visibility).lower())
+
+
 def _circuit(arguments: RunArgs) -> CircuitReport:
     return CircuitReport(
         freivalds=not arguments.disable_freivalds,
         parameters=str(arguments.param_visibility).lower(),
-        inputs=str(arguments.input_visibility).lower(),
-        outputs=str(arguments.output_visibility).lower(),
+        inputs=_asked(arguments.input_visibility),
+        outputs=_asked(arguments.output_visibility),
         checks_boundary=not arguments.ignore_range_check_inputs_outputs,
         input_scale=arguments.input_scale,
         param_scale=arguments.param_scale,
