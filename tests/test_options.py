@@ -2,6 +2,7 @@
 
 import pytest
 
+import zkprep
 from zkprep.errors import InputError
 from zkprep.options import (
     Link,
@@ -82,3 +83,11 @@ def test_links() -> None:
 def test_links_refused(given: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_links(given)
+
+
+def test_everything_an_option_is_made_of_is_offered() -> None:
+    made = zkprep.Options(
+        links=zkprep.Links(zkprep.Link.POLYCOMMIT),
+        input_visibility=zkprep.InputVisibility.PRIVATE,
+    )
+    assert (made.links.everywhere, made.input_visibility) == ("polycommit", "private")

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
         verify,
     )
     from zkprep.fusing import fuse_file, fuse_model
-    from zkprep.options import Options
+    from zkprep.options import InputVisibility, Link, Links, Options
 
 __all__ = [
+    "InputVisibility",
+    "Link",
+    "Links",
     "Options",
     "__version__",
     "check_model",
@@ -45,6 +48,10 @@ def __getattr__(name: str) -> Any:
         from zkprep import fusing
 
         return getattr(fusing, name)
+    if name[0].isupper():
+        from zkprep import options
+
+        return getattr(options, name)
     from zkprep import api
 
     return getattr(api, name)
