@@ -22,7 +22,7 @@ LAYERS = (
         "zkprep.circuit",
         "zkprep.claim",
     },
-    {"zkprep.onnx_file"},
+    {"zkprep.onnx_file", "zkprep.input_file"},
     {
         "zkprep.heads",
         "zkprep.limits",

@@ -109,6 +109,7 @@ def verify(
     expect: str | None = None,
     model: Path | None = None,
     allow_test_srs: bool = False,
+    told: Path | None = None,
     backend: Backend | None = None,
 ) -> chain.Verdict:
     """See `zkprep.audit.verify`; EZKL by default."""
@@ -118,6 +119,7 @@ def verify(
         expect=expect,
         model=model,
         allow_test_srs=allow_test_srs,
+        told=told,
     )
 
 

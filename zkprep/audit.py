@@ -5,12 +5,17 @@ import re
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from zkprep import chain, srs, statement
 from zkprep.backends.base import Backend
 from zkprep.errors import InputError, ProofRejected, VerificationError
+from zkprep.input_file import read_tensors
 from zkprep.public import read_public, read_statement
 from zkprep.statement import Statement
 from zkprep.trust import SrsFiles
@@ -23,6 +28,7 @@ def verify(
     expect: str | None = None,
     model: Path | None = None,
     allow_test_srs: bool = False,
+    told: Path | None = None,
 ) -> chain.Verdict:
     """Verify every proof and every link of RUN/public against an anchor.
 
@@ -32,9 +38,10 @@ def verify(
         expect: digest of the statement (trusted).
         model: ONNX file, from which the statement is rebuilt, keys included (trusted).
         allow_test_srs: accept an SRS that is not the ceremony's.
+        told: file of the model's inputs that the proofs have to be about (trusted).
 
     Raises:
-        InputError: not exactly one anchor, or an unusable model.
+        InputError: not exactly one anchor, an unusable model, or inputs that do not fit.
         VerificationError: the proofs do not prove the expected statement.
     """
     if (expect is None) == (model is None):
@@ -50,7 +57,12 @@ def verify(
         files.statement,
         files.bundle,
         SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=files.test_srs),
-        chain.Policy(expected=expected, ceremony=srs.CEREMONY[1], allow_test_srs=allow_test_srs),
+        chain.Policy(
+            expected=expected,
+            ceremony=srs.CEREMONY[1],
+            allow_test_srs=allow_test_srs,
+            claimed=_claimed(files.statement, told) if told is not None else {},
+        ),
         partial(check_proofs, backend),
     )
 
@@ -78,6 +90,33 @@ def _rebuilt(claim: bytes, model: Path | None, backend: Backend) -> Statement:
 
     assert model is not None
     return rebuild(statement.load(claim), model, backend)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A model input as a file has to hold it."""
+
+    name: str
+    static_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _claimed(data: bytes, told: Path) -> dict[str, list[int]]:
+    """The integers of the inputs in the file `told`, as the statement (untrusted) quantises them.
+
+    Its scales are those the proofs were made at, or it is not the expected one.
+    """
+    claim = statement.load(data)
+    ports = {outer.tensor: claim.target(outer.ports[0]) for outer in claim.inputs}
+    specs = [
+        _Told(name, port.shape, np.dtype(np.float32 if port.scale else np.int64))
+        for name, port in ports.items()
+    ]
+    tensors = read_tensors(told, specs)
+    return {
+        name: chain.quantised(claim, name, array.astype(np.float64))
+        for name, array in tensors.items()
+    }
 
 
 def check_proofs(backend: Backend, obligations: Sequence[chain.Obligation]) -> None:

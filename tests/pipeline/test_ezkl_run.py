@@ -78,6 +78,16 @@ def test_accepted_by_digest_and_by_model(runs: Runs) -> None:
         assert f"statement {runs.digest}" in done.stdout
 
 
+def test_the_input_that_was_told_has_to_be_the_proved_one(runs: Runs) -> None:
+    """As EZKL rounds it, element by element."""
+    verify = ("verify", runs.first, "--expect", runs.digest, "--allow-test-srs", "--input")
+    done = zkprep(*verify, runs.data)
+    assert done.returncode == 0, done.stderr
+    other = zkprep(*verify, runs.data.with_name("second.json"))
+    assert other.returncode == 1
+    assert "rejected: 'image': element 0 is " in other.stderr
+
+
 def test_no_anchor_cannot_be_answered(runs: Runs) -> None:
     done = zkprep("verify", runs.first / "public", "--allow-test-srs")
     assert done.returncode == 2

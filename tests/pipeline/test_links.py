@@ -74,6 +74,19 @@ def test_a_private_input_is_checked_by_its_circuit_and_shown_to_nobody(skip: Cas
     assert not any(one.spec.checks_boundary for one in others)
 
 
+def test_nothing_can_be_told_of_a_private_input(skip: Case) -> None:
+    report = skip.prove(Options(blocks=3, input_visibility=HIDDEN, baselines=Baselines.NONE))
+    assert report.verdict is not None
+    with pytest.raises(LinkMismatch, match="nothing is proved of 'image', only of 'logits'"):
+        audit.verify(
+            skip.folder / "run/public",
+            FakeBackend(),
+            expect=report.verdict.statement,
+            allow_test_srs=True,
+            told=skip.data,
+        )
+
+
 def test_a_private_whole_model(skip: Case) -> None:
     verdict = accepted(skip, skip.prove(Options(blocks=1, input_visibility=HIDDEN)))
     assert (verdict.private, list(verdict.outputs)) == (("image",), ["logits"])

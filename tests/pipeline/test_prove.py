@@ -125,6 +125,29 @@ def test_anchors(skip: Case) -> None:
         audit.verify(public, FakeBackend(), expect=_digest(report))
 
 
+def test_the_told_input_is_compared_with_the_proved_one(two_ends: Case) -> None:
+    digest = _digest(two_ends.prove(Options(blocks=3)))
+    public = two_ends.folder / "run/public"
+
+    def verify(told: Path) -> None:
+        audit.verify(public, FakeBackend(), expect=digest, allow_test_srs=True, told=told)
+
+    verify(two_ends.data)
+    tensors = [np.array(one, np.float32).reshape(1, 4) for one in _tensors(two_ends.data)]
+    np.savez(two_ends.folder / "same.npz", left=tensors[0], right=tensors[1])
+    verify(two_ends.folder / "same.npz")
+    np.savez(two_ends.folder / "swapped.npz", left=tensors[1], right=tensors[0])
+    with pytest.raises(LinkMismatch, match="'left': element 0 is .* in the proof, .* in the claim"):
+        verify(two_ends.folder / "swapped.npz")
+    with pytest.raises(InputError, match="holds 1 tensors; the model's inputs are"):
+        verify(networks.write_input(two_ends.folder / "one.json", [4]))
+
+
+def _tensors(path: Path) -> list[list[float]]:
+    found: list[list[float]] = json.loads(path.read_text())["input_data"]
+    return found
+
+
 def test_a_strange_file_in_public_is_refused(skip: Case) -> None:
     report = skip.prove(THREE)
     public = skip.folder / "run/public"

@@ -61,6 +61,9 @@ def verify(
     model: Annotated[
         Path | None, typer.Option("--model", help="ONNX model to rebuild it from")
     ] = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", help="the input that the proofs have to be about")
+    ] = None,
     allow_test_srs: AllowTestSrs = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -69,7 +72,12 @@ def verify(
     from zkprep import audit
 
     verdict = audit.verify(
-        public, backend(verbose), expect=expect, model=model, allow_test_srs=allow_test_srs
+        public,
+        backend(verbose),
+        expect=expect,
+        model=model,
+        allow_test_srs=allow_test_srs,
+        told=input,
     )
     if json:
         import msgspec
