@@ -1,25 +1,53 @@
-"""The cheapest partition into intervals of one topological order, exact for any oracles.
+"""The cheapest partition of a graph, for any oracles that do not fall as blocks grow.
 
-A partition into intervals is a path over them (`slicer.paths`). A least sum, or a least largest
-cost, is made of least parts; a least pair of the two is not. So they are made least one after the
-other: the second over those intervals alone that keep the first.
+Up to `EXACT_STATES` states (`slicer.states`) it is the best of all partitions of the graph into
+blocks that can run one after the other; beyond, the best of those into intervals of
+`topological_order`, which are all there are if the graph is a chain.
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
 
 import networkx as nx
+import numpy as np
 
 from slicer.graph import SlicerError, read_tensors
-from slicer.intervals import intervals
+from slicer.loads import Floats, Loads, Oracle, loads_of, node_weights
 from slicer.order import topological_order
-from slicer.partition import Block, Partition
-from slicer.paths import Arcs, Path, least_largest, least_sum, within
+from slicer.partition import Partition
+from slicer.paths import Arcs, Path, least_largest, least_sum
+from slicer.states import States, lattice, line
 
-Oracle = Callable[[Block], float]
+EXACT_STATES = 2048
+"""Most states of a graph over all of which the best partition is looked for."""
+
+_PRECISION = 1e-3
+_GROWTH = 1.25
+
+
+class Infeasible(SlicerError):
+    """No partition keeps the limit.
+
+    Attributes:
+        node: the node that is largest alone.
+        need: the size of the block of that node.
+        least: the least limit that would do.
+    """
+
+    def __init__(self, message: str, node: str, need: float, least: float) -> None:
+        super().__init__(message)
+        self.node, self.need, self.least = node, need, least
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The best partition, what its blocks cost, and whether it is the best of all."""
+
+    partition: Partition
+    costs: tuple[float, ...]
+    exact: bool
 
 
 def cut(
@@ -27,111 +55,164 @@ def cut(
     cost: Oracle,
     *,
     size: Oracle | None = None,
-    limit: float | None = None,
+    limit: float = math.inf,
     blocks: int | None = None,
-) -> Partition:
-    """The best partition of `graph` into intervals of `topological_order(graph)`.
+    workers: int | None = None,
+    slack: float = 0.0,
+) -> Optimum:
+    """The best partition of `graph` whose blocks keep the limit.
 
-    Without `blocks`: the least sum of costs; of those the least largest cost; of those the fewest
-    blocks. With `blocks`: the least largest cost; of those the least sum. Exact over all partitions
-    into such intervals (costs are added from the first block to the last, in the oracle's type).
-    With neither `limit` nor `blocks`: one block.
+    By default that of the least sum of costs; of those, one of the fewest blocks. With `blocks`:
+    that of the least sum among those of so many blocks whose largest cost is within `slack` of the
+    least possible. With `workers`: that of the least max(largest cost, sum / workers), to within a
+    thousandth; workers that always take the largest block left finish by less than the sum of the
+    two (Graham, 1969).
+
+    No block consists of nodes without weights alone, unless no node of the graph has any.
 
     Args:
         graph: attributes as in the package's docstring.
-        cost: a finite number for a block; asked for every interval within the limit.
-        size: a number for a block, `math.inf` for one that fits no finite limit; by default the
-            cost. It may shrink as nodes join, because a border may narrow, so no interval is ruled
-            out unasked: with n nodes and a limit there are up to n (n + 1) / 2 questions.
-        limit: the largest size of a block, in the units of `size`; `math.inf` leaves the number of
-            blocks to the costs alone.
+        cost: what blocks cost; infinite for one that cannot be.
+        size: what has to keep the limit; by default the cost.
+        limit: the largest size of a block.
         blocks: the exact number of blocks.
+        workers: how many work side by side.
+        slack: by what share of the least possible the largest of `blocks` blocks may exceed it.
 
     Raises:
-        SlicerError: the graph breaks a rule, `limit` or `blocks` is not positive, there are fewer
-            nodes than `blocks`, an oracle's answer is not such a number, or nothing fits the limit.
+        SlicerError: the graph breaks a rule, a request is out of its range, an oracle's answer is
+            negative or no number, or there are no such blocks.
+        Infeasible: nothing keeps the limit.
     """
-    order = topological_order(graph)
-    _check_request(len(order), limit, blocks)
+    order, tensors = topological_order(graph), read_tensors(graph)
+    _check_request(len(order), limit, blocks, workers)
     size = size or cost
-    if limit is None:
-        limit, size, blocks = math.inf, _nothing, blocks or 1
-    costs: list[list[tuple[int, float]]] = [[] for _ in range(len(order) + 1)]
-    sizes: list[list[tuple[int, float]]] = [[] for _ in range(len(order) + 1)]
-    for start, stop, block in intervals(order, read_tensors(graph), blocks):
-        extent = _size_of(block, size)
-        sizes[stop].append((start, extent))
-        if extent <= limit:
-            costs[stop].append((start, _cost_of(block, cost)))
-    path = _least_sum_first(costs) if blocks is None else _least_largest_first(costs, blocks)
+
+    def limited(loads: Loads) -> Floats:
+        fits = _checked(size, loads, "size") <= limit
+        return np.where(fits, _checked(cost, loads, "cost"), math.inf)
+
+    states = lattice(graph, order, tensors, EXACT_STATES)
+    exact = states is not None or _is_chain(graph, order)
+    chosen: States = states or line(graph, order, tensors)
+    idle = _may_idle(graph, order)
+    arcs = Arcs(chosen, limited, idle)
+    if workers is not None:
+        path = _for_workers(arcs, _scale(graph, order, limited), workers)
+    elif blocks is not None:
+        path = _balanced(arcs, _scale(graph, order, limited), blocks, slack)
+    else:
+        path = least_sum(arcs)
     if path is None:
-        raise SlicerError(_too_tight(graph, size, limit, sizes, blocks))
-    return Partition.from_groups(graph, [order[i:j] for i, j in pairwise(path.places)])
+        sizes = Arcs(chosen, lambda loads: _checked(size, loads, "size"), idle)
+        raise _refusal(graph, sizes, size, limit, blocks)
+    groups = [chosen.nodes(before, after) for before, after in path.arcs]
+    partition = Partition.from_groups(graph, groups)
+    costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
+    return Optimum(partition, tuple(float(one) for one in costs), exact)
 
 
-def _check_request(nodes: int, limit: float | None, blocks: int | None) -> None:
-    if limit is not None and not limit > 0:
+def _check_request(nodes: int, limit: float, blocks: int | None, workers: int | None) -> None:
+    if not limit > 0:
         raise SlicerError(f"the limit is {limit}; expected a positive size")
-    if blocks is not None and blocks < 1:
-        raise SlicerError(f"the number of blocks is {blocks}; expected at least 1")
+    for what, number in (("blocks", blocks), ("workers", workers)):
+        if number is not None and number < 1:
+            raise SlicerError(f"the number of {what} is {number}; expected at least 1")
+    if blocks is not None and workers is not None:
+        raise SlicerError("a number of blocks and one of workers were given; expected one of them")
     if blocks is not None and blocks > nodes:
         raise SlicerError(
             f"cannot cut {nodes} nodes into {blocks} blocks; expected at most one block per node"
         )
 
 
-def _nothing(_: Block) -> float:
-    return 0
+def _checked(oracle: Oracle, loads: Loads, what: str) -> Floats:
+    answers = np.asarray(oracle(loads), dtype=np.float64)
+    if answers.shape != (len(loads),) or not np.all(answers >= 0):
+        raise SlicerError(
+            f"the {what} oracle answers {answers.tolist()[:3]}... for {len(loads)} blocks; "
+            "expected a number for each, not negative"
+        )
+    return answers
 
 
-def _cost_of(block: Block, cost: Oracle) -> float:
-    answer = cost(block)
-    if not math.isfinite(answer):
-        raise SlicerError(f"the cost of {_named(block)} is {answer}; expected a finite number")
-    return answer
+def _is_chain(graph: nx.DiGraph, order: Sequence[str]) -> bool:
+    """Whether there is one order only: every node leads to the next."""
+    return all(graph.has_edge(*pair) for pair in pairwise(order))
 
 
-def _size_of(block: Block, size: Oracle) -> float:
-    answer = size(block)
-    if math.isnan(answer):
-        raise SlicerError(f"the size of {_named(block)} is {answer}; expected a number")
-    return answer
+def _may_idle(graph: nx.DiGraph, order: Sequence[str]) -> bool:
+    """Whether blocks need not be asked for weights: every node has some, or none has any."""
+    computing = node_weights(graph, order).any(axis=1)
+    return bool(computing.all() or not computing.any())
 
 
-def _named(block: Block) -> str:
-    if len(block.nodes) == 1:
-        return f"the block of node {block.nodes[0]!r}"
-    return f"the block of {len(block.nodes)} nodes from {block.nodes[0]!r} to {block.nodes[-1]!r}"
+def _scale(graph: nx.DiGraph, order: Sequence[str], cost: Oracle) -> float:
+    """About what all blocks cost together; 0 where that is not known."""
+    for groups in ([order], [[node] for node in order]):
+        blocks = Partition.from_groups(graph, groups).blocks
+        total = float(_checked(cost, loads_of(graph, blocks), "cost").sum())
+        if total < math.inf:
+            return total
+    return 0.0
 
 
-def _least_sum_first(costs: Arcs) -> Path | None:
-    best = least_sum(costs)
+def _balanced(arcs: Arcs, scale: float, blocks: int, slack: float) -> Path | None:
+    """The least sum of `blocks` costs of which none exceeds the least possible by more than that.
+
+    Arcs much larger than their share are looked at only where there is no path without them.
+    """
+    bound, best = scale / blocks, None
+    while best is None and bound < scale:
+        bound *= _GROWTH
+        best = least_largest(arcs.within(bound), blocks)
+    best = best or least_largest(arcs, blocks)
+    return None if best is None else least_sum(arcs.within(best.weight * (1 + slack)), blocks)
+
+
+def _for_workers(arcs: Arcs, scale: float, workers: int) -> Path | None:
+    """The least time T that keeps every cost within T and the sum within T for each worker.
+
+    The more time there is, the larger blocks may be and the smaller is their sum: bisection. A path
+    whose costs keep T but whose sum S does not is one for the time S / workers.
+    """
+    low, high, best = 0.0, scale / workers, None
+    while best is None and high < scale:
+        best = least_sum(arcs.within(high))
+        low, high = (low, high) if best else (high, high * _GROWTH)
     if best is None:
-        return None
+        best, high = least_sum(arcs), scale
+        if best is None:
+            return None
+    if best.weight > high * workers:
+        low, high = high, best.weight / workers
+    arcs = arcs.within(high)
+    best = least_sum(arcs) or best
+    low = max(low, best.weight / workers)
+    while high - low > _PRECISION * high:
+        middle = (low + high) / 2
+        path = least_sum(arcs.within(middle))
+        if path is None or path.weight > middle * workers:
+            low = middle
+        else:
+            best, high = path, middle
+    return best
 
-    def keeps_sum(bound: float) -> bool:
-        path = least_sum(within(costs, bound))
-        return path is not None and path.weight == best.weight
 
-    bounds = sorted({cost for ending in costs for _, cost in ending})
-    return least_sum(within(costs, bounds[bisect_left(bounds, True, key=keeps_sum)]))
-
-
-def _least_largest_first(costs: Arcs, blocks: int) -> Path | None:
-    best = least_largest(costs, blocks)
-    return None if best is None else least_sum(within(costs, best.weight), blocks)
-
-
-def _too_tight(
-    graph: nx.DiGraph, size: Oracle, limit: float, sizes: Arcs, blocks: int | None
-) -> str:
-    """Why nothing fits `limit`, and what would; `sizes` are of all usable intervals."""
+def _refusal(
+    graph: nx.DiGraph, sizes: Arcs, size: Oracle, limit: float, blocks: int | None
+) -> SlicerError:
+    """Why there is no such partition, and what limit would do."""
     request = "" if blocks is None else f" with blocks={blocks}"
-    message = f"no cut{request} keeps every block within the limit {limit}"
-    singles = Partition.from_groups(graph, [[node] for node in topological_order(graph)]).blocks
-    largest, single = max(((_size_of(block, size), block) for block in singles), key=itemgetter(0))
-    if largest > limit:
-        message += f": {_named(single)} alone has size {largest}"
     least = least_largest(sizes, blocks)
-    assert least is not None, "without a limit there is always a partition"
-    return f"{message}; the least limit that would do is {least.weight}"
+    if least is None:
+        return SlicerError(f"there is no cut{request} in which every block computes something")
+    message = f"no cut{request} keeps every block within the limit {limit:g}"
+    singles = Partition.from_groups(graph, [[node] for node in topological_order(graph)]).blocks
+    alone = _checked(size, loads_of(graph, singles), "size")
+    largest = int(np.argmax(alone))
+    node, need = singles[largest].nodes[0], float(alone[largest])
+    if need > limit:
+        message += f": the block of node {node!r} alone has size {need:g}"
+    message += f"; the least limit that would do is {least.weight:g}"
+    return Infeasible(message, node, need, least.weight)

@@ -8,6 +8,7 @@ of least total width is NP-hard to find (Garey and Johnson, GT43), hence a greed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import networkx as nx
 
@@ -59,32 +60,60 @@ def _width(order: Sequence[str], tensors: Sequence[Tensor]) -> int:
 
 
 def _greedy(graph: nx.DiGraph, tensors: Sequence[Tensor]) -> list[str]:
-    """The greedy order along `graph`'s edges, which may be the model's or their reverse."""
-    touches: dict[str, list[Tensor]] = {node: [] for node in graph}
-    ends: dict[str, int] = {}
-    for tensor in tensors:
-        if tensor.producer is not None and tensor.readers:
-            ends[tensor.name] = 1 + len(tensor.readers)
-            for node in (tensor.producer, *tensor.readers):
-                touches[node].append(tensor)
-    untouched = dict(ends)
+    """The greedy order along `graph`'s edges, which may be the model's or their reverse.
 
-    def growth(node: str) -> int:
-        begun = sum(t.elements for t in touches[node] if untouched[t.name] == ends[t.name])
-        ended = sum(t.elements for t in touches[node] if untouched[t.name] == 1)
-        return begun - ended
-
+    A ready node waits in a heap; it is put there again whenever its growth changes, and what the
+    heap holds of it from before is passed over.
+    """
+    alive = _Alive(graph, tensors)
     waits = dict(graph.in_degree())
     ready_since = {node: 0 for node, count in waits.items() if not count}
+    heap = [(alive.growth(node), 0, node) for node in ready_since]
+    heapify(heap)
     order: list[str] = []
-    while ready_since:
-        chosen = min(ready_since, key=lambda node: (growth(node), -ready_since[node], node))
+    while heap:
+        growth, _, chosen = heappop(heap)
+        if chosen not in ready_since or growth != alive.growth(chosen):
+            continue
         del ready_since[chosen]
         order.append(chosen)
-        for tensor in touches[chosen]:
-            untouched[tensor.name] -= 1
+        changed = alive.run(chosen)
         for successor in graph.successors(chosen):
             waits[successor] -= 1
             if not waits[successor]:
                 ready_since[successor] = len(order)
+                changed.add(successor)
+        for node in changed & ready_since.keys():
+            heappush(heap, (alive.growth(node), -ready_since[node], node))
     return order
+
+
+class _Alive:
+    """Which tensors are alive while nodes run one after the other."""
+
+    def __init__(self, graph: nx.DiGraph, tensors: Sequence[Tensor]) -> None:
+        self._touches: dict[str, list[Tensor]] = {node: [] for node in graph}
+        self._ends: dict[str, int] = {}
+        for tensor in tensors:
+            if tensor.producer is not None and tensor.readers:
+                self._ends[tensor.name] = 1 + len(tensor.readers)
+                for node in (tensor.producer, *tensor.readers):
+                    self._touches[node].append(tensor)
+        self._untouched = dict(self._ends)
+
+    def growth(self, node: str) -> int:
+        """Elements that are alive after `node` and were not before, less those that end with it."""
+        touched, ends, untouched = self._touches[node], self._ends, self._untouched
+        begun = sum(t.elements for t in touched if untouched[t.name] == ends[t.name])
+        ended = sum(t.elements for t in touched if untouched[t.name] == 1)
+        return begun - ended
+
+    def run(self, node: str) -> set[str]:
+        """Run `node`; the nodes whose growth may have changed."""
+        changed: set[str] = set()
+        for tensor in self._touches[node]:
+            began = self._untouched[tensor.name] == self._ends[tensor.name]
+            self._untouched[tensor.name] -= 1
+            if (began or self._untouched[tensor.name] == 1) and tensor.producer is not None:
+                changed |= tensor.readers | {tensor.producer}
+        return changed

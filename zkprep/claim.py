@@ -112,6 +112,20 @@ class ModelDigests(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     prepared: Digest
 
 
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A tensor of the prepared model that several parts make; parted in one way of the two.
+
+    Attributes:
+        tensor: its name.
+        cuts: axes of it, and the places at which each is parted.
+        summed: the places at which what its operator sums over is parted.
+    """
+
+    tensor: Name
+    cuts: tuple[tuple[Index, tuple[Index, ...]], ...] = ()
+    summed: tuple[Index, ...] = ()
+
+
 class Preparation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a verifier needs, besides the model, to build every slice again.
 
@@ -119,12 +133,14 @@ class Preparation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         passes: names of the passes in the order they ran.
         dims: the named dimensions that were set, sorted by name.
         keep_head: whether Softmax and the like at the end stay in the circuit.
-        cut: per slice, the names of its nodes in the normalised model.
+        splits: what was split after the passes, in the model's order.
+        cut: per slice, the names of its nodes in the normalised model, after the splits.
     """
 
     passes: tuple[Name, ...]
     dims: tuple[tuple[Name, Size], ...]
     keep_head: bool = False
+    splits: tuple[Split, ...] = ()
     cut: tuple[Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)], ...]
 
 

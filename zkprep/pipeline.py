@@ -52,15 +52,15 @@ def prove(
     with open_run(out, notify) as run:
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
-        save(prepared.model, run.model_path("prepared.onnx"))
         job, slicing, sized, witnesses = fit(run, backend, prepared, feeds, options)
+        save(slicing.prepared.model, run.model_path("prepared.onnx"))
         measured = [prover.prove(job, one) for one in sized["prepared"]]
         verdict = publish(job, slicing, sized["prepared"])
         variants = {
             **baselines.report(job, sized, prove_too=options.baselines is Baselines.PROVE),
             "prepared": baselines.variant(job, sized["prepared"], witnesses, measured),
         }
-        report = assemble(job, variants, verdict)
+        report = assemble(replace(job, prepared=slicing.prepared), variants, verdict)
         run.write(run.root / "report.json", dump(report))
         return report
 
@@ -83,12 +83,12 @@ def measure(
         tempfile.TemporaryDirectory(prefix="zkprep-") as folder,
         open_run(Path(folder) / "run", notify) as run,
     ):
-        job, _, sized, witnesses = fit(run, backend, prepared, feeds, options)
+        job, slicing, sized, witnesses = fit(run, backend, prepared, feeds, options)
         variants = {
             **baselines.report(job, sized, prove_too=False),
             "prepared": baselines.variant(job, sized["prepared"], witnesses),
         }
-        return assemble(job, variants, None)
+        return assemble(replace(job, prepared=slicing.prepared), variants, None)
 
 
 def fit(
@@ -151,7 +151,7 @@ def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:
     keyed = [
         Keyed(one, prover.srs_of(job, one), prover.proof_bytes(one.files.proof)) for one in sized
     ]
-    statement = compose(job.prepared, slicing, keyed, job.backend.version)
+    statement = compose(slicing, keyed, job.backend.version)
     files: dict[str, Path | bytes] = {"statement.json": dump_statement(statement)}
     for one in keyed:
         folder = f"slices/{one.sized.piece.name}"

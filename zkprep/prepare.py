@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from zkprep import passes
-from zkprep.claim import Head
+from zkprep.claim import Head, Split
 from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
@@ -32,6 +32,7 @@ class Prepared:
         sites: every place a pass looked at, normalisation left out.
         passes: names of the passes, in order.
         dims: named dimensions that were set.
+        splits: what was split after the rewrites (`zkprep.splitting`), in the model's order.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Prepared:
     dims: Mapping[str, int]
     heads: tuple[Head, ...] = ()
     keep_head: bool = False
+    splits: tuple[Split, ...] = ()
 
 
 def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> Prepared:

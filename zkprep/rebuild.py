@@ -1,9 +1,10 @@
 """The statement of a model rebuilt by a verifier: preparation, cut, settings, keys.
 
-The cut and the circuits' specifications are taken from the prover's statement. Neither can make a
-wrong statement right: any cut of the model's graph computes the model's function, a specification
-decides precision and cost, and unsound ones are refused. A proof's size is taken as claimed too: it
-keeps trailing bytes out and says nothing of what is proved. All else is made anew and compared.
+The splits, the cut and the circuits' specifications are taken from the prover's statement. None can
+make a wrong statement right: any split of an operator and any cut of the model's graph compute the
+model's function, a specification decides precision and cost, and unsound ones are refused. A
+proof's size is taken as claimed too: it keeps trailing bytes out and says nothing of what is
+proved. All else is made anew and compared.
 """
 
 import tempfile
@@ -15,13 +16,14 @@ from zkprep.circuit import Settings, read_settings
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
-from zkprep.errors import BackendError, InputError, StatementError
+from zkprep.errors import BackendError, InputError, StatementError, ZkprepError
 from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
 from zkprep.prepare import prepare
 from zkprep.proving.compose import Keyed, compose
 from zkprep.proving.sized import Sized
 from zkprep.slices import Slice, apply_cut
+from zkprep.splitting import split
 from zkprep.statement import Slice as Claimed
 from zkprep.statement import Statement
 from zkprep.store import SliceFiles
@@ -41,8 +43,8 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
     """
     prepared = prepare(model, dict(claim.preparation.dims), keep_head=claim.preparation.keep_head)
     try:
-        slicing = apply_cut(prepared.normalised, prepared.model, claim.preparation.cut)
-    except InputError as error:
+        slicing = apply_cut(split(prepared, claim.preparation.splits), claim.preparation.cut)
+    except ZkprepError as error:
         raise StatementError(f"the statement's cut does not fit the model: {error}") from None
     if len(slicing.slices) != len(claim.slices):
         raise StatementError("the statement's slices are not those of its cut")
@@ -51,7 +53,7 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
             _keys(piece, claimed, Path(scratch), backend)
             for piece, claimed in zip(slicing.slices, claim.slices, strict=True)
         ]
-        return compose(prepared, slicing, keyed, backend.version)
+        return compose(slicing, keyed, backend.version)
 
 
 def _keys(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Keyed:

@@ -5,29 +5,32 @@ cut never parts one. Boundary tensors are therefore tensors that exist, with equ
 normalised and in the prepared model, and one partition cuts both. This module alone imports slicer.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 import onnx_ir as ir
 
 import slicer
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import boundary_input, boundary_output
-from zkprep.cost.work import estimate, most_cells
+from zkprep.cost.prices import Loads, Prices
 from zkprep.errors import Disagreement, InputError, TooLarge
 from zkprep.groups import (
-    elements,
-    group_cells,
+    Weights,
+    group_weights,
     members,
     node_graph,
     rewrite_groups,
-    values,
     weighted_graph,
 )
 from zkprep.model import Feeds, Runner, input_specs, output_specs
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
+from zkprep.prepare import Prepared
+from zkprep.splitting import LEFT
 
 if not getattr(slicer, "__zkprep__", False):
     raise ImportError(
@@ -35,14 +38,26 @@ if not getattr(slicer, "__zkprep__", False):
         "of its own, without the PyPI distribution 'slicer'"
     )
 
+SLACK = 0.1
+"""By what share the largest of a given number of slices may exceed the least possible."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most bytes a slice may take to prove, most rows as a power of two, number of slices."""
+    """What a cut has to keep, and what it is for.
+
+    Attributes:
+        memory: most bytes a slice may take to prove.
+        max_logrows: most rows of a slice, as a power of two.
+        blocks: number of slices.
+        workers: how many slices are proved side by side: the least time of all together decides
+            instead of the least work.
+    """
 
     memory: int | None = None
     max_logrows: int | None = None
     blocks: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +88,15 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """The slices in executable order and the wires between them."""
+    """The slices in executable order, the wires between them, and the model that was cut."""
 
     slices: tuple[Slice, ...]
     wires: tuple[Wire, ...]
+    prepared: Prepared
+
+    def whole(self, variant: str) -> ir.Model:
+        """The whole model of that variant, large operators split."""
+        return self.prepared.normalised if variant == "plain" else self.prepared.model
 
     def merged(self, index: int) -> tuple[tuple[str, ...], ...]:
         """The cut, as nodes per slice, with slice `index` joined to the one before it."""
@@ -85,61 +105,53 @@ class Slicing:
 
 
 def choose_cut(
-    normalised: ir.Model,
-    prepared: ir.Model,
-    sites: Iterable[Site],
-    limits: Limits,
-    spec: CircuitSpec,
+    prepared: Prepared, limits: Limits, spec: CircuitSpec
 ) -> tuple[tuple[str, ...], ...]:
-    """The cheapest cut under `limits`, as names of normalised nodes per slice.
+    """The cheapest cut of the prepared model as it is, as names of normalised nodes per slice.
 
     Raises:
         TooLarge: one operator alone exceeds the limits; says how much it needs.
         InputError: more slices asked for than there are operators.
     """
-    groups = rewrite_groups(normalised, sites)
-    graph = weighted_graph(normalised, groups)
+    groups = rewrite_groups(prepared.normalised, prepared.sites)
+    graph = weighted_graph(prepared.normalised, groups)
     if limits.blocks is not None and limits.blocks > len(graph):
         raise InputError(
             f"--blocks asks for {limits.blocks} slices; "
             f"the model has {len(graph)} operators that a cut can part"
         )
-    weights = group_cells(prepared, groups, spec)
-    sizes = {value.name: elements(value) for value in values(normalised)}
-    per_input, per_output = boundary_input(spec), boundary_output(spec)
-
-    def cells(block: slicer.Block) -> int:
-        inside = sum(weights.get(node, 0) for node in block.nodes)
-        read = sum(sizes[name] for name in block.inputs)
-        return inside + read * per_input + sum(sizes[name] for name in block.outputs) * per_output
-
-    most = most_cells(spec, limits.memory, limits.max_logrows)
+    weights = group_weights(prepared.model, groups, spec)
+    for group in graph:
+        graph.nodes[group]["weights"] = weights.get(group, Weights())
+    prices = Prices(spec, limits.memory, limits.max_logrows)
     try:
-        partition = slicer.cut(
+        found = slicer.cut(
             graph,
-            lambda block: estimate(cells(block), spec).prove_cpu_seconds,
-            size=cells,
-            limit=most,
+            lambda loads: prices.seconds(_priced(loads, spec)),
+            size=lambda loads: Prices(spec).peaks(_priced(loads, spec)),
+            limit=math.inf if limits.memory is None else limits.memory,
             blocks=limits.blocks,
+            workers=limits.workers,
+            slack=SLACK,
         )
+    except slicer.Infeasible as error:
+        raise _too_large(graph, error, limits, spec, prepared.sites) from error
     except slicer.SlicerError as error:
-        alone = slicer.Partition.from_groups(
-            graph, [[group] for group in slicer.topological_order(graph)]
-        )
-        raise _too_large(max(alone.blocks, key=cells), cells, most, spec) from error
-    nodes = members(normalised, groups)
+        raise InputError(str(error)) from error
+    nodes = members(prepared.normalised, groups)
     return tuple(
-        tuple(name for group in block.nodes for name in nodes[group]) for block in partition.blocks
+        tuple(name for group in block.nodes for name in nodes[group])
+        for block in found.partition.blocks
     )
 
 
-def apply_cut(normalised: ir.Model, prepared: ir.Model, cut: Sequence[Sequence[str]]) -> Slicing:
+def apply_cut(prepared: Prepared, cut: Sequence[Sequence[str]]) -> Slicing:
     """The slices of a cut given as names of normalised nodes, and the wires between them.
 
     Raises:
         InputError: the cut is no partition of the model's nodes into forward blocks.
     """
-    graph = node_graph(normalised)
+    graph = node_graph(prepared.normalised)
     try:
         partition = slicer.Partition.from_groups(graph, cut)
     except slicer.SlicerError as error:
@@ -148,12 +160,12 @@ def apply_cut(normalised: ir.Model, prepared: ir.Model, cut: Sequence[Sequence[s
         Slice(
             name=f"{index:03d}",
             nodes=tuple(block.nodes),
-            plain=_extract(normalised, block),
-            prepared=_extract(prepared, block),
+            plain=_extract(prepared.normalised, block),
+            prepared=_extract(prepared.model, block),
         )
         for index, block in enumerate(partition.blocks)
     )
-    return Slicing(slices, _wires(slices))
+    return Slicing(slices, _wires(slices), prepared)
 
 
 def run_chain(
@@ -172,16 +184,16 @@ def run_chain(
 
 
 def check_chain(
-    slicing: Slicing, variant: str, whole: ir.Model, feeds: Mapping[str, np.ndarray]
+    slicing: Slicing, variant: str, feeds: Mapping[str, np.ndarray]
 ) -> list[tuple[Feeds, Feeds]]:
-    """`run_chain`, after checking that the chained slices give exactly `whole`'s output.
+    """`run_chain`, after checking that the chained slices give exactly the whole model's output.
 
     Raises:
         Disagreement: they do not, bit for bit.
     """
     results = run_chain(slicing, variant, feeds)
     chained = {name: array for _, outputs in results for name, array in outputs.items()}
-    for name, expected in Runner(whole)(feeds).items():
+    for name, expected in Runner(slicing.whole(variant))(feeds).items():
         if not np.array_equal(chained[name], expected, equal_nan=True):
             raise Disagreement(
                 f"the chained {variant} slices do not give the whole model's '{name}' exactly"
@@ -190,22 +202,39 @@ def check_chain(
 
 
 def _too_large(
-    block: slicer.Block, cells: Callable[[slicer.Block], int], most: int, spec: CircuitSpec
+    graph: "nx.DiGraph[str]",
+    error: slicer.Infeasible,
+    limits: Limits,
+    spec: CircuitSpec,
+    sites: Iterable[Site],
 ) -> TooLarge:
     """Blame the largest operator or, if that fits, the number of slices."""
-    need = cells(block)
-    if need <= most:
+    one = [[node] for node in slicer.topological_order(graph)]
+    blocks = slicer.Partition.from_groups(graph, one).blocks
+    alone = next(block for block in blocks if block.nodes == (error.node,))
+    loads = _priced(slicer.loads_of(graph, [alone]), spec)
+    cells = int(loads.cells[0])
+    rows = -(-cells // spec.num_inner_cols)
+    fits = np.isfinite(Prices(spec, limits.memory, limits.max_logrows).seconds(loads)).all()
+    memory = f"--memory to {error.least * 1.02 / 1e6:.0f}MB"
+    if fits:
         return TooLarge(
-            f"no cut into so many slices keeps each within {most:,} cells",
-            hint="raise --memory or --max-logrows, or leave --blocks to zkprep",
+            "no cut into so many slices keeps each within the limits",
+            hint=f"raise {memory} or --max-logrows, or leave --blocks to zkprep",
         )
-    work, rows = estimate(need, spec), -(-need // spec.num_inner_cols)
+    whole = [site.reason for site in sites if site.rule == LEFT and error.node in site.nodes]
     return TooLarge(
-        f"operator '{block.nodes[0]}' alone takes {need:,} cells in {rows:,} rows, about "
-        f"{work.peak_bytes / 1e6:,.0f} MB to prove; within the limits a slice has {most:,} cells",
-        hint=f"raise --memory to {work.peak_bytes * 1.02 / 1e6:.0f}MB, "
-        f"--max-logrows to {(rows - 1).bit_length()}",
+        f"operator '{error.node}' alone takes {cells:,} cells in {rows:,} rows, about "
+        f"{error.need / 1e6:,.0f} MB to prove" + "".join(f"; {reason}" for reason in whole),
+        hint=f"raise {memory}, --max-logrows to {(rows - 1).bit_length()}",
     )
+
+
+def _priced(loads: slicer.Loads, spec: CircuitSpec) -> Loads:
+    """Loads as prices are asked for: the boundary takes cells on either side."""
+    cells, made, looked_up = loads.weights.T
+    border = loads.inputs * boundary_input(spec) + loads.outputs * boundary_output(spec)
+    return Loads(cells + border, loads.inputs + loads.outputs, made, looked_up)
 
 
 def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:

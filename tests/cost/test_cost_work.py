@@ -6,9 +6,8 @@ import pytest
 from cost_samples import make_settings
 from msgspec.structs import replace
 
-from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import Layout, layout
-from zkprep.cost.work import LARGEST_CELLS, Machine, estimate, most_cells, predict
+from zkprep.cost.work import Machine, predict
 
 # logrows width cells base tables | key MB | CPU s of setup and prove | GB to prove; - not known
 MEASURED = """
@@ -97,37 +96,3 @@ def test_a_degree_above_five_costs_more_than_its_columns() -> None:
     before, after = (predict(layout(settings)) for settings in (plain, shuffled))
     assert after.prove_cpu_seconds > 1.3 * before.prove_cpu_seconds
     assert after.peak_bytes > 1.5 * before.peak_bytes
-
-
-def test_an_estimate_is_no_dearer_than_any_layout_of_its_cells() -> None:
-    spec = CircuitSpec()
-    ranges = [(-1, 1), (0, 2**13 - 9)]
-    settings = make_settings(logrows=13, width=2, cells=65536, constants=1, ranges=ranges)
-    least = estimate(65536, spec).prove_cpu_seconds
-    assert 0 < least <= predict(layout(settings)).prove_cpu_seconds
-
-
-def test_an_estimate_does_not_read_what_is_chosen_later() -> None:
-    one = estimate(100_000, CircuitSpec())
-    assert estimate(100_000, CircuitSpec(logrows=20, decomp_base=100)) == one
-    assert estimate(100_000, CircuitSpec(num_inner_cols=4)) != one
-
-
-def test_an_estimate_rounds_cells_up_a_little() -> None:
-    exact, rounded = (estimate(cells, CircuitSpec()) for cells in (1_007_616, 1_000_001))
-    assert exact == rounded
-    assert estimate(990_000, CircuitSpec()).prove_cpu_seconds < exact.prove_cpu_seconds
-
-
-def test_most_cells_fill_the_memory() -> None:
-    spec = CircuitSpec()
-    most = most_cells(spec, memory=2 * 10**9, max_logrows=None)
-    assert estimate(most, spec).peak_bytes <= 2 * 10**9
-    assert estimate(most + most // 50, spec).peak_bytes > 2 * 10**9
-
-
-def test_most_cells_fill_the_rows() -> None:
-    spec = CircuitSpec(num_inner_cols=2)
-    assert most_cells(spec, memory=None, max_logrows=15) == 2 * 2**15
-    assert most_cells(spec, memory=10**12, max_logrows=15) == 2 * 2**15
-    assert most_cells(spec, memory=None, max_logrows=None) == LARGEST_CELLS

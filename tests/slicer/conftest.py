@@ -14,11 +14,13 @@ def dags(draw: st.DrawFn) -> nx.DiGraph:
 
     Tensors with several readers, within a block or beyond; nodes with several outputs; edges
     without tensors; model inputs that several nodes read; model outputs that nodes read, too.
+    Every node has two weights, often none of them above 0.
     """
-    count = draw(st.integers(1, 6))
-    nodes = draw(st.permutations("abcdef"[:count]))
+    count = draw(st.integers(1, 5))
+    nodes = draw(st.permutations("abcde"[:count]))
     graph = nx.DiGraph()
-    graph.add_nodes_from(sorted(nodes))
+    for node in sorted(nodes):
+        graph.add_node(node, weights=draw(st.tuples(st.integers(0, 5), st.integers(0, 2))))
     if count > 1:
         pairs = st.sampled_from(list(combinations(nodes, 2)))
         graph.add_edges_from(sorted(draw(st.sets(pairs, max_size=3))))

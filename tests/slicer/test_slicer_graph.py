@@ -84,7 +84,7 @@ REFUSED = {
 @pytest.mark.parametrize(("graph", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_graph_that_breaks_a_rule_is_refused(graph: nx.DiGraph, message: str) -> None:
     with pytest.raises(slicer.SlicerError) as refusal:
-        slicer.cut(graph, lambda block: 1.0)
+        slicer.cut(graph, lambda loads: loads.inputs)
     assert str(refusal.value) == message
 
 

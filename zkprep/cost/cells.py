@@ -44,15 +44,15 @@ class Cells:
         return self.multiply + self.rebase + self.activation + self.pooling + self.other
 
 
-def predict(model: ir.Model, spec: CircuitSpec) -> dict[str, Cells]:
-    """Cells of every node by name, the boundary left out.
+def predict(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> dict[str, Cells]:
+    """Cells of every node by name, the boundary left out; `apart` as of `zkprep.cost.walk.walk`.
 
     Never fails: what is not known is estimated and flagged. A node that EZKL's loader drops or
     folds into another has none. Where a tensor of odd size leaves a row half full, the rest of the
     row counts to the node behind it.
     """
     made = {node.name or "": Cells() for node in model.graph}
-    made.update((laid.name, _cells(laid)) for laid in walk(model, spec).nodes)
+    made.update((laid.name, _cells(laid)) for laid in walk(model, spec, apart=apart).nodes)
     return made
 
 

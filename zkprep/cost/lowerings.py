@@ -24,6 +24,8 @@ _MULTIPLY: dict[str, Lowering] = {
     "Sum": elementwise.add,
 }
 
+_TABLE = ("Cos", "Erf", "Exp", "HardSwish", "Log", "Sigmoid", "Sin", "Tanh")
+
 _ACTIVATION: dict[str, Lowering] = {
     "Abs": by_gadget(gadgets.absolute),
     "Clip": elementwise.clip,
@@ -46,9 +48,7 @@ _ACTIVATION: dict[str, Lowering] = {
     "Softsign": elementwise.softsign,
     "Sqrt": by_gadget(gadgets.square_root),
     "Where": elementwise.where,
-    **dict.fromkeys(
-        ("Cos", "Erf", "Exp", "HardSwish", "Log", "Sigmoid", "Sin", "Tanh"), elementwise.table
-    ),
+    **dict.fromkeys(_TABLE, elementwise.table),
 }
 
 _POOLING: dict[str, Lowering] = {
@@ -93,3 +93,11 @@ CATEGORIES = {
     **dict.fromkeys(_OTHER, "other"),
 }
 """The field of `zkprep.cost.cells.Cells` that an operator's own cells count to."""
+
+SORTING = frozenset(
+    ("GlobalMaxPool", "LogSoftmax", "MaxPool", "ReduceMax", "ReduceMin", "Softmax", "TopK")
+)
+"""Operators that sort: EZKL shuffles what they sort."""
+
+TABLES = frozenset((*_TABLE, "Elu", "LogSoftmax", "Softmax", "Softplus"))
+"""Operators that look elements up in a static table."""

@@ -57,12 +57,17 @@ class Walk:
     scales: Mapping[str, int]
 
 
-def walk(model: ir.Model, spec: CircuitSpec) -> Walk:
-    """Lay `model` out; `spec` gives scales, digits, columns and the boundary."""
+def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
+    """Lay `model` out; `spec` gives scales, digits, columns and the boundary.
+
+    `apart`: as if no two nodes read the same constant, as when each has a circuit of its own.
+    """
     absorbed = loader.absorbed(model.graph)
     folded = frozenset(chain.from_iterable(absorbed.values()))
     first = _Pass(model, _circuit(spec, frozenset()), absorbed, folded)
-    first.run()
+    laid = first.run()
+    if apart:
+        return laid
     shared = frozenset(key for key, count in first.circuit.uses.items() if count > 1)
     return _Pass(model, _circuit(spec, shared), absorbed, folded).run()
 

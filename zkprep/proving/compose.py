@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from zkprep import __version__, statement
 from zkprep.files import digest, file_digest
 from zkprep.model import TensorSpec, input_specs, output_specs, serialize
-from zkprep.prepare import Prepared
 from zkprep.proving.sized import Sized
 from zkprep.slices import Slicing
 from zkprep.srs import Srs
@@ -27,8 +26,9 @@ class Keyed:
     proof_bytes: int
 
 
-def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
+def compose(slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
     """The statement that proofs of these slices prove."""
+    prepared = slicing.prepared
     slices = tuple(_slice(one) for one in keyed)
     return Statement(
         zkprep=__version__,
@@ -40,6 +40,7 @@ def compose(prepared: Prepared, slicing: Slicing, keyed: Sequence[Keyed], prover
             passes=prepared.passes,
             dims=tuple(sorted(prepared.dims.items())),
             keep_head=prepared.keep_head,
+            splits=prepared.splits,
             cut=tuple(piece.nodes for piece in slicing.slices),
         ),
         slices=slices,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
+from zkprep.cost.prices import Prices
 from zkprep.cost.work import REFERENCE
 from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.model import input_specs, output_specs
@@ -21,6 +22,7 @@ from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
+from zkprep.splitting import fitted
 
 MEMORY_ROUNDS = 8
 PLENTY = 1 << 60
@@ -32,6 +34,8 @@ _SPARE = 0.95
 def cut(prepared: Prepared, options: Options, memory: int | None = None) -> Slicing:
     """The cheapest cut of the prepared model within the options' limits.
 
+    Operators that no slice could hold are split first.
+
     Args:
         prepared: the model.
         options: the limits.
@@ -42,8 +46,8 @@ def cut(prepared: Prepared, options: Options, memory: int | None = None) -> Slic
     """
     spec = CircuitSpec(checks_boundary=False)
     limits = Limits(memory or memory_limit(options), options.max_logrows, options.blocks)
-    nodes = choose_cut(prepared.normalised, prepared.model, prepared.sites, limits, spec)
-    return apply_cut(prepared.normalised, prepared.model, nodes)
+    split = fitted(prepared, Prices(spec, limits.memory, limits.max_logrows))
+    return apply_cut(split, choose_cut(split, limits, spec))
 
 
 def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
@@ -87,15 +91,14 @@ def _cut(job: Job, memory: int) -> Slicing:
 
 def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]:
     """The circuits of both variants; slices that cannot agree in scale are joined."""
-    prepared, baselines = job.prepared, job.options.baselines
+    baselines = job.options.baselines
     while True:
         try:
             variants = {"prepared": _prepared(job, slicing)}
             if baselines is not Baselines.NONE:
                 variants["plain"] = _plain(job, slicing)
         except tune.ScaleConflict as conflict:
-            joined = slicing.merged(conflict.index)
-            slicing = apply_cut(prepared.normalised, prepared.model, joined)
+            slicing = apply_cut(slicing.prepared, slicing.merged(conflict.index))
         else:
             return slicing, variants
 
@@ -205,10 +208,9 @@ def _plain_one(job: Job, view: trial.View, spec: CircuitSpec) -> trial.Chosen:
 
 def _views(job: Job, slicing: Slicing, variant: str) -> list[trial.View]:
     """Every slice of a variant with what it reads on each sample, the user's input first."""
-    whole = job.prepared.normalised if variant == "plain" else job.prepared.model
     inputs = (job.feeds, *job.given, *job.samples)
-    chains = [check_chain(slicing, variant, whole, one) for one in inputs]
-    outputs = [spec.name for spec in output_specs(whole)]
+    chains = [check_chain(slicing, variant, one) for one in inputs]
+    outputs = [spec.name for spec in output_specs(slicing.whole(variant))]
     seen = boundaries(slicing, outputs, job.options.links, job.options.input_visibility)
     return [
         trial.View(variant, piece, tuple(chain[index][0] for chain in chains), seen[index])

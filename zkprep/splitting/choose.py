@@ -1,0 +1,75 @@
+"""Which operators to split, and how: those that no slice could hold, at the least work in parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import inf
+
+import onnx_ir as ir
+
+from zkprep.cost.prices import Prices
+from zkprep.groups import border, group_weights, rewrite_groups, weighted_graph
+from zkprep.passes.base import Site
+from zkprep.passes.split.regions import Region
+from zkprep.passes.split.targets import Found, leaks
+from zkprep.prepare import Prepared
+from zkprep.splitting.apply import group_nodes, split
+from zkprep.splitting.candidates import Candidate, Operator, load
+
+LEFT = "operator larger than a slice"
+"""The rule of sites that say why a large operator stays whole."""
+
+
+def fitted(prepared: Prepared, prices: Prices) -> Prepared:
+    """The prepared model with every operator split that has no price alone and that can be split.
+
+    Of one that cannot a site says why.
+    """
+    groups = rewrite_groups(prepared.normalised, prepared.sites)
+    graph = weighted_graph(prepared.normalised, groups)
+    weights = group_weights(prepared.model, groups, prices.spec)
+    known: dict[str, Sequence[Region]] = {}
+    splits, left = [], []
+    for group in dict.fromkeys(groups[str(node.name)] for node in prepared.model.graph):
+        inputs, outputs = border(graph, group)
+        alone = load(prices.spec, weights[group], sum(inputs.values()), sum(outputs.values()))
+        if prices.seconds(alone)[0] < inf:
+            continue
+        names = [group_nodes(one, groups, group) for one in (prepared.normalised, prepared.model)]
+        best = _best(prepared, names, list(outputs), prices, known)
+        if isinstance(best, str):
+            left.append(Site(LEFT, names[0], f"kept '{group}' whole: {best}"))
+            continue
+        splits.append(best.split)
+        if best.tiles:
+            known[best.split.tensor] = best.tiles
+    made = split(prepared, splits)
+    return replace(made, sites=(*made.sites, *left))
+
+
+def _best(
+    prepared: Prepared,
+    names: Sequence[Sequence[str]],
+    outputs: Sequence[str],
+    prices: Prices,
+    known: Mapping[str, Sequence[Region]],
+) -> Candidate | str:
+    """The cheapest split of a group, or why there is none."""
+    if len(outputs) != 1:
+        return f"{len(outputs)} tensors leave it"
+    before, after = (
+        _found(model, own, outputs[0])
+        for model, own in zip((prepared.normalised, prepared.model), names, strict=True)
+    )
+    if reason := leaks(before.nodes, before.tensor) or leaks(after.nodes, after.tensor):
+        return reason
+    operator = Operator.of(prepared.model, before, after, prices, known)
+    candidates = [*operator.tilings(), *operator.summings()]
+    if not candidates:
+        return operator.reason or "no even parts of it fit"
+    return min(candidates, key=lambda one: one.seconds)
+
+
+def _found(model: ir.Model, names: Sequence[str], tensor: str) -> Found:
+    nodes = tuple(node for node in model.graph if node.name in set(names))
+    value = next(v for node in nodes for v in node.outputs if v.name == tensor)
+    return Found(nodes, value)
