@@ -29,6 +29,7 @@ LAYERS = (
         "zkprep.model",
         "zkprep.inputs",
         "zkprep.options",
+        "zkprep.twins",
         "zkprep.wellformed",
         "zkprep.statement",
     },

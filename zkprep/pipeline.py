@@ -156,7 +156,7 @@ def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:
     for one in keyed:
         folder = f"slices/{one.sized.piece.name}"
         files[f"{folder}/settings.json"] = one.sized.files.settings
-        files[f"{folder}/vk"] = one.sized.files.vk
+        files[f"{folder}/vk"] = one.sized.keys.vk
         files[f"{folder}/proof.json"] = one.sized.files.proof
         if one.srs.origin == "test":
             files[f"srs/{one.srs.logrows}.srs"] = srs.verifier_file(one.srs)

@@ -8,6 +8,7 @@ proved. All else is made anew and compared.
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from zkprep import srs
@@ -21,7 +22,7 @@ from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
 from zkprep.prepare import prepare
 from zkprep.proving.compose import Keyed, compose
-from zkprep.proving.sized import Sized
+from zkprep.proving.sized import Sized, with_twins
 from zkprep.slices import Slice, apply_cut
 from zkprep.splitting import split
 from zkprep.statement import Slice as Claimed
@@ -49,14 +50,16 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
     if len(slicing.slices) != len(claim.slices):
         raise StatementError("the statement's slices are not those of its cut")
     with tempfile.TemporaryDirectory(prefix="zkprep-rebuild-") as scratch:
-        keyed = [
-            _keys(piece, claimed, Path(scratch), backend)
-            for piece, claimed in zip(slicing.slices, claim.slices, strict=True)
-        ]
+        keyed: list[Keyed] = []
+        for piece, claimed in zip(slicing.slices, claim.slices, strict=True):
+            keyed.append(_keys(piece, claimed, Path(scratch), backend, keyed))
         return compose(slicing, keyed, backend.version)
 
 
-def _keys(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Keyed:
+def _keys(
+    piece: Slice, claimed: Claimed, scratch: Path, backend: Backend, known: Sequence[Keyed]
+) -> Keyed:
+    """The slice's keys, made anew unless an equal circuit before it has them."""
     folder = scratch / piece.name
     folder.mkdir()
     files, path = SliceFiles(folder), folder / "slice.onnx"
@@ -70,14 +73,16 @@ def _keys(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Ke
         )
     try:
         backend.gen_settings(path, claimed.spec, files.settings)
-        _require_room(piece.name, read_settings(files.settings.read_bytes()))
-        backend.compile(path, files.settings, files.circuit)
-        backend.setup(files.circuit, found.path, files.vk, files.pk)
+        settings = read_settings(files.settings.read_bytes())
+        sized = Sized(piece, piece.prepared, path, files, claimed.spec, settings)
+        sized = with_twins([*(one.sized for one in known if one.srs == found), sized])[-1]
+        if sized.twin is None:
+            _require_room(piece.name, settings)
+            backend.compile(path, files.settings, files.circuit)
+            backend.setup(files.circuit, found.path, files.vk, files.pk)
+            files.pk.unlink()
     except BackendError as error:
         raise StatementError(f"slice {piece.name} cannot be built as claimed: {error}") from None
-    files.pk.unlink()
-    settings = read_settings(files.settings.read_bytes())
-    sized = Sized(piece, piece.prepared, path, files, claimed.spec, settings)
     return Keyed(sized, found, claimed.proof_bytes)
 
 

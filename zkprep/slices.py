@@ -41,6 +41,9 @@ if not getattr(slicer, "__zkprep__", False):
 SLACK = 0.1
 """By what share the largest of a given number of slices may exceed the least possible."""
 
+_TIE = 1e-9
+"""CPU seconds per cell, far less than a cell takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -127,7 +130,7 @@ def choose_cut(
     try:
         found = slicer.cut(
             graph,
-            lambda loads: prices.seconds(_priced(loads, spec)),
+            lambda loads: _seconds(prices, _priced(loads, spec)),
             size=lambda loads: Prices(spec).peaks(_priced(loads, spec)),
             limit=math.inf if limits.memory is None else limits.memory,
             blocks=limits.blocks,
@@ -228,6 +231,11 @@ def _too_large(
         f"{error.need / 1e6:,.0f} MB to prove" + "".join(f"; {reason}" for reason in whole),
         hint=f"raise {memory}, --max-logrows to {(rows - 1).bit_length()}",
     )
+
+
+def _seconds(prices: Prices, loads: Loads) -> np.ndarray:
+    """Prices are steps: of slices on one step those of fewer cells are to be preferred."""
+    return prices.seconds(loads) + _TIE * loads.cells
 
 
 def _priced(loads: slicer.Loads, spec: CircuitSpec) -> Loads:

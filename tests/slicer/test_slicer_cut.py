@@ -247,7 +247,7 @@ def large(nodes: int, seed: int) -> nx.DiGraph:
 
 
 def test_a_limit_holds_on_a_large_graph() -> None:
-    graph, limit = large(2_000, seed=1), 50_000.0
+    graph, limit = large(1_000, seed=1), 20_000.0
     cost = lambda loads: 500 + loads.weights[:, 0] + loads.inputs + loads.outputs  # noqa: E731
     found = cut(graph, cost, limit=limit)
     assert not found.exact

@@ -4,7 +4,7 @@ It behaves like EZKL where zkprep can tell the difference: settings of EZKL's sh
 out, keys that depend on model, settings and SRS, proofs that hold for nothing but their instances.
 Its proofs are a MAC under a key that everyone can read: they prove nothing to anybody.
 
-    vk, pk    = tag | sha256(model) | sha256(settings) | sha256(tau in G2)
+    vk, pk    = tag | sha256(structure of the model) | sha256(settings) | sha256(tau in G2)
     instances = public inputs, then public outputs, row-major (EZKL `src/graph/mod.rs:1411`)
     proof     = commitments | HMAC-SHA512(digests of vk, instances, commitments)
     a commitment has 64 bytes per column of its tensor
@@ -33,6 +33,7 @@ from zkprep.circuit import (
 from zkprep.errors import BackendError, ProofRejected, RangeExceeded, StatementError
 from zkprep.felts import decode, encode
 from zkprep.files import write_atomically
+from zkprep.twins import structure
 
 _MAC_KEY = b"zkprep fake prover"
 _VK_TAG, _PK_TAG = b"fake-vk:", b"fake-pk:"
@@ -51,8 +52,9 @@ class _Circuit(msgspec.Struct, frozen=True):
 
     @property
     def digests(self) -> bytes:
-        """sha256 of both."""
-        return hashlib.sha256(self.model).digest() + hashlib.sha256(self.settings).digest()
+        """sha256 of both; as with EZKL, the names in the model do not matter."""
+        model = structure(fake_circuit.read_model("setup", self.model))
+        return bytes.fromhex(model) + hashlib.sha256(self.settings).digest()
 
 
 class _Proof(msgspec.Struct, frozen=True):

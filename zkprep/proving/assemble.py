@@ -55,7 +55,7 @@ def slice_report(
             pk_bytes=shape.pk_bytes,
             vk_bytes=shape.vk_bytes,
             proof_bytes=shape.proof_bytes,
-            setup_cpu_seconds=work.setup_cpu_seconds,
+            setup_cpu_seconds=0 if sized.twin else work.setup_cpu_seconds,
             prove_cpu_seconds=work.prove_cpu_seconds,
             peak_bytes=work.peak_bytes,
         ),
@@ -72,6 +72,7 @@ def slice_report(
             for one in sized.savings
         ],
         circuit=_circuit(arguments),
+        twin=sized.twin.folder.name if sized.twin else "",
     )
 
 

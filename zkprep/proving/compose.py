@@ -66,7 +66,7 @@ def _slice(one: Keyed) -> statement.Slice:
     return statement.Slice(
         onnx=file_digest(sized.path),
         settings=file_digest(sized.files.settings),
-        vk=file_digest(sized.files.vk),
+        vk=file_digest(sized.keys.vk),
         proof_bytes=one.proof_bytes,
         srs=statement.Srs(
             logrows=one.srs.logrows, identity=one.srs.identity, origin=one.srs.origin

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from zkprep.backends.base import Usage, Witness, read_witness
+from zkprep.backends.base import NOTHING_USED, Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.heads import with_heads
 from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
@@ -24,7 +24,6 @@ from zkprep.proving.sized import Sized, input_data, outputs_of
 from zkprep.report.types import Measured
 from zkprep.slices import Slice
 from zkprep.srs import Srs, obtain
-from zkprep.store import SliceFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -134,39 +133,41 @@ def srs_of(job: Job, one: Sized) -> Srs:
 
 
 def prove(job: Job, one: Sized) -> Measured:
-    """Set up, prove and verify one slice.
+    """Set up, prove and verify one slice; one with a twin uses the twin's keys.
 
     Raises:
         BackendError: the prover failed.
         ProofRejected: the proof just made does not verify.
     """
-    files, backend = one.files, job.backend
+    files, keys, backend = one.files, one.keys, job.backend
     srs = srs_of(job, one)
     tag = srs.digest.encode()
-    setup = job.run.stage(
-        "setup",
-        files.folder,
-        [files.settings, one.path, tag],
-        [files.vk, files.pk],
-        lambda: backend.setup(files.circuit, srs.path, files.vk, files.pk),
-    )
+    setup = NOTHING_USED
+    if one.twin is None:
+        setup = job.run.stage(
+            "setup",
+            files.folder,
+            [files.settings, one.path, tag],
+            [files.vk, files.pk],
+            lambda: backend.setup(files.circuit, srs.path, files.vk, files.pk),
+        )
     proved = job.run.stage(
         "prove",
         files.folder,
-        [files.witness, files.vk, files.settings, tag],
+        [files.witness, keys.vk, files.settings, tag],
         [files.proof],
         lambda: backend.prove(
-            files.witness, files.circuit, files.pk, srs.path, files.settings, files.proof
+            files.witness, files.circuit, keys.pk, srs.path, files.settings, files.proof
         ),
     )
     checked = job.run.stage(
         "verify",
         files.folder,
-        [files.proof, files.settings, files.vk, tag],
+        [files.proof, files.settings, keys.vk, tag],
         [],
-        lambda: backend.verify(files.proof, files.settings, files.vk, srs.path),
+        lambda: backend.verify(files.proof, files.settings, keys.vk, srs.path),
     )
-    return _measured(files, setup, proved, checked)
+    return _measured(one, setup, proved, checked)
 
 
 def proof_bytes(path: Path) -> int:
@@ -217,7 +218,7 @@ def _witness_one(job: Job, one: Sized) -> Witness:
     return read_witness(files.witness)
 
 
-def _measured(files: SliceFiles, setup: Usage, proved: Usage, checked: Usage) -> Measured:
+def _measured(one: Sized, setup: Usage, proved: Usage, checked: Usage) -> Measured:
     return Measured(
         setup_seconds=setup.seconds,
         setup_cpu_seconds=setup.cpu_seconds,
@@ -226,7 +227,7 @@ def _measured(files: SliceFiles, setup: Usage, proved: Usage, checked: Usage) ->
         verify_seconds=checked.seconds,
         verify_cpu_seconds=checked.cpu_seconds,
         peak_bytes=max(setup.peak_bytes, proved.peak_bytes),
-        pk_bytes=files.pk.stat().st_size,
-        vk_bytes=files.vk.stat().st_size,
-        proof_bytes=proof_bytes(files.proof),
+        pk_bytes=one.keys.pk.stat().st_size,
+        vk_bytes=one.keys.vk.stat().st_size,
+        proof_bytes=proof_bytes(one.files.proof),
     )

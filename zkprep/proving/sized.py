@@ -1,7 +1,7 @@
 """A slice with the settings it will be proved under; what enters its circuit and what leaves it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from zkprep.backends.base import Witness
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.felts import decode, dequantise
+from zkprep.files import file_digest
 from zkprep.model import Feeds, TensorSpec, input_specs, output_specs
 from zkprep.slices import Slice
 from zkprep.store import SliceFiles
 from zkprep.tune import Saving
+from zkprep.twins import firsts, structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Sized:
         settings: what EZKL made of it.
         samples: inputs on which the circuit is compared with the model, besides the user's.
         savings: what the choices behind `spec` saved.
+        twin: the files of an earlier slice whose circuit is equal; its keys serve both.
     """
 
     piece: Slice
@@ -41,11 +44,26 @@ class Sized:
     settings: Settings
     samples: tuple[Feeds, ...] = ()
     savings: tuple[Saving, ...] = ()
+    twin: SliceFiles | None = None
+
+    @property
+    def keys(self) -> SliceFiles:
+        """The files among which the keys are."""
+        return self.twin or self.files
 
     @property
     def shown(self) -> str:
         """As messages name it."""
         return f"slice {self.piece.name} ({self.files.folder.parent.name})"
+
+
+def with_twins(sized: Sequence[Sized]) -> list[Sized]:
+    """The slices of a variant, each with the first one before it whose circuit is equal."""
+    kinds = [(structure(one.model), file_digest(one.files.settings)) for one in sized]
+    return [
+        one if first == place else replace(one, twin=sized[first].files)
+        for place, (one, first) in enumerate(zip(sized, firsts(kinds), strict=True))
+    ]
 
 
 def input_data(names: Sequence[str], feeds: Feeds, felts: Mapping[str, list[str]]) -> bytes:

@@ -20,7 +20,7 @@ from zkprep.prepare import Prepared
 from zkprep.proving import trial
 from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
-from zkprep.proving.sized import Sized
+from zkprep.proving.sized import Sized, with_twins
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
 from zkprep.splitting import fitted
 
@@ -100,7 +100,7 @@ def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]
         except tune.ScaleConflict as conflict:
             slicing = apply_cut(slicing.prepared, slicing.merged(conflict.index))
         else:
-            return slicing, variants
+            return slicing, {name: with_twins(sized) for name, sized in variants.items()}
 
 
 def _prepared(job: Job, slicing: Slicing) -> list[Sized]:

@@ -7,7 +7,7 @@ EZKL makes of a spec is asked of the prover once and kept for as long as the sli
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, input_data
 from zkprep.slices import Slice
 from zkprep.tune import Demand, Saving
+from zkprep.twins import pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class Chosen:
 def demands(backend: Backend, views: Sequence[View]) -> Iterator[list[Demand]]:
     """What each slice needs of its circuit; EZKL is asked in a scratch folder."""
     with tempfile.TemporaryDirectory(prefix="zkprep-tune-") as scratch:
-        yield [_demand(backend, view, Path(scratch) / view.piece.name) for view in views]
+        made = [_demand(backend, view, Path(scratch) / view.piece.name) for view in views]
+        # Equal slices are to have equal settings, and one set-up.
+        largest = pooled([view.model for view in views], [one.largest for one in made])
+        yield [replace(one, largest=own) for one, own in zip(made, largest, strict=True)]
 
 
 def chosen(

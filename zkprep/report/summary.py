@@ -50,6 +50,8 @@ def total_rows(report: Report, quantities: Iterable[Quantity]) -> list[Row]:
 def facts(report: Report) -> list[tuple[str, str]]:
     """What the figures hold for: names and values, the model first."""
     machine = report.machine
+    slices = report.variants["prepared"].slices if "prepared" in report.variants else []
+    distinct = sum(not part.twin for part in slices)
     return [
         ("model", printable(report.model)),
         ("sha256", printable(report.model_digest)),
@@ -57,6 +59,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("zkprep", printable(report.zkprep)),
         ("scale", f"{report.scale} bits"),
         ("tolerance", f"{share(report.tolerance)} of the output's range"),
+        ("slices", f"{count(len(slices))}, of {number(distinct, 'distinct circuit')}"),
         (
             "machine",
             f"{printable(machine.cpu)}, {count(machine.cores)} cores, "

@@ -147,7 +147,8 @@ class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """One slice of one variant, or a variant's total (`name` is then "total").
 
     A slice's fidelity compares its circuit with its own model on its own inputs; a total's compares
-    the whole chain with the original model on the user's input.
+    the whole chain with the original model on the user's input. `twin` names an earlier slice whose
+    circuit is equal, and whose keys serve this one too.
     """
 
     name: str
@@ -157,6 +158,7 @@ class SliceReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     fidelity: Fidelity | None = None
     choices: list[ChoiceReport] = []
     circuit: CircuitReport | None = None
+    twin: str = ""
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
