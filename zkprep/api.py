@@ -11,11 +11,13 @@ from zkprep.backends.ezkl import EzklBackend
 from zkprep.check import CheckReport, check
 from zkprep.files import file_digest, write_atomically
 from zkprep.fusing import fuse_file, fuse_model
-from zkprep.model import input_specs, output_specs, save
+from zkprep.model import save
 from zkprep.options import Options
 from zkprep.prepare import prepare
 from zkprep.proving import sizing
+from zkprep.proving.drawn import drawn
 from zkprep.report import compare as comparing
+from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import Report, read_report
 from zkprep.slices import Slicing
 from zkprep.store import Notify
@@ -35,34 +37,51 @@ DEFAULTS = Options()
 CHECK_SECONDS = 20.0
 
 
-class SliceSummary(msgspec.Struct, frozen=True):
-    """One slice of a cut: its nodes in the normalised model, prepared operators, interface."""
-
-    name: str
-    nodes: list[str]
-    ops: int
-    inputs: list[str]
-    outputs: list[str]
-
-
 class CutSummary(msgspec.Struct, frozen=True):
-    """A cut: slices in executable order, and wires as (tensor, from slice, to slice)."""
+    """A cut: slices in executable order, and wires as (tensor, from slice, to slice).
 
+    Attributes:
+        model: name of the file.
+        model_digest: its sha256.
+        slices: with what each is predicted to take.
+        wires: between them.
+        operators: of the prepared model.
+        tensors: of the prepared model.
+    """
+
+    model: str
     model_digest: str
-    slices: list[SliceSummary]
+    slices: list[CutSlice]
     wires: list[tuple[str, str, str]]
+    operators: list[CutOperator]
+    tensors: list[CutTensor]
+
+    @property
+    def cut(self) -> Cut:
+        """As reports show it."""
+        return Cut(slices=self.slices, operators=self.operators, tensors=self.tensors)
 
 
-def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> CutSummary:
+def slice_model(
+    model: Path, out: Path | None, options: Options = DEFAULTS, workers: int | None = None
+) -> CutSummary:
     """Prepare and cut `model`; with `out`, write NNN.onnx, NNN.plain.onnx and slices.json there.
+
+    `workers`: cut for that many proving side by side, as little time as possible, instead of for
+    the least work.
 
     Raises:
         InputError: unusable model or folder.
         TooLarge: no cut keeps the limits.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    slicing = sizing.cut(prepared, options)
-    summary = CutSummary(file_digest(model), *_summaries(slicing))
+    slicing = sizing.cut(prepared, options, workers=workers)
+    cut = drawn(slicing)
+    names = [piece.name for piece in slicing.slices]
+    wires = [(w.tensor, names[w.source[0]], names[w.target[0]]) for w in slicing.wires]
+    summary = CutSummary(
+        model.name, file_digest(model), cut.slices, wires, cut.operators, cut.tensors
+    )
     if out is not None:
         _write_slices(slicing, summary, out)
     return summary
@@ -134,24 +153,6 @@ def compare(before: Path, after: Path, *, force: bool = False) -> comparing.Comp
 
 def _silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
     return
-
-
-def _summaries(slicing: Slicing) -> tuple[list[SliceSummary], list[tuple[str, str, str]]]:
-    slices = [
-        SliceSummary(
-            name=piece.name,
-            nodes=list(piece.nodes),
-            ops=sum(1 for _ in piece.prepared.graph),
-            inputs=[spec.name for spec in input_specs(piece.prepared)],
-            outputs=[spec.name for spec in output_specs(piece.prepared)],
-        )
-        for piece in slicing.slices
-    ]
-    wires = [
-        (wire.tensor, slices[wire.source[0]].name, slices[wire.target[0]].name)
-        for wire in slicing.wires
-    ]
-    return slices, wires
 
 
 def _write_slices(slicing: Slicing, summary: CutSummary, out: Path) -> None:

@@ -16,10 +16,11 @@ from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
 from zkprep.proving.assemble import assemble
 from zkprep.proving.compose import Keyed, compose
+from zkprep.proving.drawn import drawn_as_reported
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.sized import Sized, input_data
 from zkprep.proving.sizing import cut_and_size
-from zkprep.report.types import Report, Verdict, dump
+from zkprep.report.types import Report, Variant, Verdict, dump
 from zkprep.slices import Slicing
 from zkprep.statement import digest
 from zkprep.statement import dump as dump_statement
@@ -60,7 +61,7 @@ def prove(
             **baselines.report(job, sized, prove_too=options.baselines is Baselines.PROVE),
             "prepared": baselines.variant(job, sized["prepared"], witnesses, measured),
         }
-        report = assemble(replace(job, prepared=slicing.prepared), variants, verdict)
+        report = _assembled(job, slicing, sized["prepared"], variants, verdict)
         run.write(run.root / "report.json", dump(report))
         return report
 
@@ -88,7 +89,7 @@ def measure(
             **baselines.report(job, sized, prove_too=False),
             "prepared": baselines.variant(job, sized["prepared"], witnesses),
         }
-        return assemble(replace(job, prepared=slicing.prepared), variants, None)
+        return _assembled(job, slicing, sized["prepared"], variants, None)
 
 
 def fit(
@@ -144,6 +145,19 @@ def _search(job: Job) -> Fit:
             cares = cares[1:]
         else:
             return job.fit
+
+
+def _assembled(
+    job: Job,
+    slicing: Slicing,
+    sized: list[Sized],
+    variants: dict[str, Variant],
+    verdict: Verdict | None,
+) -> Report:
+    """The report, with the cut as it was made: its splits among the sites, and its picture."""
+    specs, parts = [one.spec for one in sized], variants["prepared"].slices
+    cut = drawn_as_reported(slicing, specs, parts)
+    return assemble(replace(job, prepared=slicing.prepared), variants, verdict, cut)
 
 
 def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zkprep.backends.base import Backend
     from zkprep.passes.base import Site
     from zkprep.report.compare import Comparison
+    from zkprep.report.cut import Cut
     from zkprep.report.types import Report
 
 P = ParamSpec("P")
@@ -123,6 +124,17 @@ def show_choices(found: "Report") -> None:
     from zkprep.report import choices, text
 
     typer.echo(text.plain_text(choices.render(found), PLAIN_WIDTH).rstrip("\n"))
+
+
+def show_cut(name: str, cut: "Cut", format: Format) -> None:
+    """Print a cut: its table in text, its picture too in Markdown and HTML."""
+    from zkprep.report import cut_table, html, markdown
+
+    if format is Format.TEXT:
+        print_text(cut_table.render(cut), PLAIN_WIDTH)
+        return
+    write = markdown.render_cut if format is Format.MARKDOWN else html.render_cut
+    typer.echo(write(name, cut).rstrip("\n"))
 
 
 def show_json(document: object) -> None:

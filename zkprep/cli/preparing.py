@@ -27,7 +27,16 @@ from zkprep.cli.arguments import (
     ToleranceOption,
     VerboseOption,
 )
-from zkprep.cli.console import answers, backend, describe_site, show, show_choices, show_json, talk
+from zkprep.cli.console import (
+    answers,
+    backend,
+    describe_site,
+    show,
+    show_choices,
+    show_cut,
+    show_json,
+    talk,
+)
 from zkprep.errors import InputError
 from zkprep.options import Baselines, InputVisibility
 
@@ -80,9 +89,16 @@ def slice_(
     dim: DimOption = None,
     keep_head: KeepHeadOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the cut, write nothing")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="cut for that many proving side by side"),
+    ] = None,
+    format: Annotated[
+        Format, typer.Option("--format", help="md and html draw the graph")
+    ] = Format.TEXT,
     json: JsonOption = False,
 ) -> None:
-    """Cut a model into ONNX slices and say how they are wired."""
+    """Cut a model into ONNX slices and show what each takes and how they are wired."""
     from zkprep.api import slice_model
     from zkprep.options import Options, parse_dims, parse_memory
 
@@ -95,16 +111,11 @@ def slice_(
         blocks=blocks,
         keep_head=keep_head,
     )
-    found = slice_model(model, None if dry_run else output, options)
-    if json:
+    found = slice_model(model, None if dry_run else output, options, workers)
+    if json or format is Format.JSON:
         show_json(found)
-        return
-    for piece in found.slices:
-        typer.echo(
-            f"{piece.name}  {len(piece.nodes)} ops -> {piece.ops} ops  "
-            f"{', '.join(piece.inputs)} -> {', '.join(piece.outputs)}"
-        )
-    typer.echo(f"{len(found.slices)} slices, {len(found.wires)} links")
+    else:
+        show_cut(found.model, found.cut, format)
 
 
 @app.command()

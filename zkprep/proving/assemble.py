@@ -12,6 +12,7 @@ from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.work import predict
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
+from zkprep.report.cut import Cut
 from zkprep.report.types import (
     ChoiceReport,
     CircuitReport,
@@ -101,7 +102,9 @@ def variant_report(note: str, slices: Sequence[SliceReport], fidelity: Fidelity 
     return Variant(note=note, slices=list(slices), total=total(list(slices), fidelity))
 
 
-def assemble(job: Job, variants: dict[str, Variant], verdict: Verdict | None) -> Report:
+def assemble(
+    job: Job, variants: dict[str, Variant], verdict: Verdict | None, cut: Cut | None = None
+) -> Report:
     """The report of a run or a measurement on this machine."""
     prepared = job.prepared
     return Report(
@@ -116,6 +119,7 @@ def assemble(job: Job, variants: dict[str, Variant], verdict: Verdict | None) ->
         sites=[
             SiteReport(rule=s.rule, nodes=list(s.nodes), reason=s.reason) for s in prepared.sites
         ],
+        cut=cut,
         verdict=verdict,
     )
 

@@ -31,7 +31,9 @@ PLENTY = 1 << 60
 _SPARE = 0.95
 
 
-def cut(prepared: Prepared, options: Options, memory: int | None = None) -> Slicing:
+def cut(
+    prepared: Prepared, options: Options, memory: int | None = None, workers: int | None = None
+) -> Slicing:
     """The cheapest cut of the prepared model within the options' limits.
 
     Operators that no slice could hold are split first.
@@ -40,12 +42,14 @@ def cut(prepared: Prepared, options: Options, memory: int | None = None) -> Slic
         prepared: the model.
         options: the limits.
         memory: bytes that a slice may take by its cells alone; None: the options' limit.
+        workers: cut for that many proving side by side; None: for the least work.
 
     Raises:
         TooLarge: no cut keeps the limits.
     """
     spec = CircuitSpec(checks_boundary=False)
-    limits = Limits(memory or memory_limit(options), options.max_logrows, options.blocks)
+    room = memory or memory_limit(options)
+    limits = Limits(room, options.max_logrows, options.blocks, workers)
     split = fitted(prepared, Prices(spec, limits.memory, limits.max_logrows))
     return apply_cut(split, choose_cut(split, limits, spec))
 

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 
 import jinja2
 import msgspec
+from markupsafe import Markup
 
-from zkprep.report import charts, summary
+from zkprep.report import charts, cut_table, summary
 from zkprep.report.charts import Forecasts
-from zkprep.report.figures import PREDICTED
+from zkprep.report.cut import Cut
+from zkprep.report.figures import PREDICTED, printable
+from zkprep.report.picture import svg
 from zkprep.report.table import BY_KEY, PER_SLICE, QUANTITIES
 from zkprep.report.types import ChoiceReport, Report, SliceReport
 
@@ -24,14 +27,7 @@ _MINUS, _ABOUT = "\u2212", "\u2248\u202f"
 
 def render(report: Report) -> str:
     """The whole page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("zkprep.report", "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"exact": _exact, "typeset": _typeset}
+    environment = _environment()
     parts = _prepared(report)
     pairs, forecasts, errors = (
         summary.pair_slices(report),
@@ -56,8 +52,37 @@ def render(report: Report) -> str:
         prove_cpu=BY_KEY["prove_cpu"],
         pk=BY_KEY["pk"],
         circuits=[(part.name, part.circuit) for part in parts if part.circuit is not None],
+        picture=Markup(svg.render(report.cut)) if report.cut else "",
     )
     return page + "\n"
+
+
+def render_cut(name: str, cut: Cut) -> str:
+    """A page about a cut of the model `name` alone."""
+    page = (
+        _environment()
+        .get_template("cut_page.html.j2")
+        .render(
+            name=printable(name),
+            picture=Markup(svg.render(cut)),
+            totals=cut_table.totals(cut),
+            headings=cut_table.HEADINGS,
+            rows=cut_table.rows(cut),
+        )
+    )
+    return page + "\n"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("zkprep.report", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"exact": _exact, "typeset": _typeset}
+    return environment
 
 
 def _prepared(report: Report) -> list[SliceReport]:

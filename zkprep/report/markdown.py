@@ -7,9 +7,11 @@ effect; what could end its code or its table cell is written in character refere
 import re
 from collections.abc import Iterable, Sequence
 
-from zkprep.report import summary
+from zkprep.report import cut_table, summary
 from zkprep.report.compare import Comparison
+from zkprep.report.cut import Cut
 from zkprep.report.figures import printable
+from zkprep.report.picture import mermaid
 from zkprep.report.table import BY_KEY, PER_CHANGE, PER_SLICE, SUMMARY
 from zkprep.report.types import Report
 
@@ -26,8 +28,20 @@ def render(report: Report) -> str:
         _totals(report),
         _list(_code(note) for note in summary.notes(report)),
         _folded("per slice", _slices(report)),
+        _folded("the cut", _mermaid(report.cut) if report.cut else ""),
         _folded("rewrites, applied and left", _sites(report)),
         _folded("conditions", _list(conditions)),
+    )
+
+
+def render_cut(name: str, cut: Cut) -> str:
+    """A cut alone: its picture and its table."""
+    rows = [(_code(row[0]), *row[1:5], _code(row[5]), _code(row[6])) for row in cut_table.rows(cut)]
+    return _join(
+        f"### zkprep slice: {_code(name)}",
+        cut_table.totals(cut),
+        _mermaid(cut),
+        _table(cut_table.HEADINGS, rows),
     )
 
 
@@ -57,6 +71,10 @@ def render_comparison(comparison: Comparison, exceeded: Sequence[str] = ()) -> s
         _list(_code(note) for note in comparison.notes),
         _folded("per slice", _table(("slice", *(one.key for one in PER_CHANGE)), slices)),
     )
+
+
+def _mermaid(cut: Cut) -> str:
+    return f"```mermaid\n{mermaid.render(cut)}```"
 
 
 def _verdict(report: Report) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from zkprep.errors import InputError
+from zkprep.report.cut import Cut
 from zkprep.report.figures import printable
 
 FORMAT: Final = "zkprep.report/1"
@@ -206,7 +207,10 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything a run or a measurement found; `verdict` is None when nothing was proved."""
+    """Everything a run or a measurement found; `verdict` is None when nothing was proved.
+
+    `cut` says where the prepared model was cut; the cells of its operators are predictions.
+    """
 
     format: Literal["zkprep.report/1"] = FORMAT
     zkprep: str
@@ -218,6 +222,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     machine: Machine
     variants: dict[str, Variant]
     sites: list[SiteReport]
+    cut: Cut | None = None
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
