@@ -12,6 +12,7 @@ from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.behead import Beheaded, behead
+from zkprep.passes.circuit import circuit_passes, rewrite
 from zkprep.passes.normalise import normalise
 from zkprep.support import refuse_unsupported
 
@@ -59,8 +60,9 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
     original = load(path)
     whole = normalise(original, dims).model
     body = Beheaded(whole, ()) if keep_head else behead(whole)
-    chosen = passes.default_passes()
-    result = run_passes(body.model, chosen)
+    chosen = (*passes.default_passes(), *circuit_passes())
+    fused = run_passes(body.model, passes.default_passes())
+    result = rewrite(fused.model)
     refuse_unsupported(result.model)
     return Prepared(
         path=path,
@@ -68,7 +70,7 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
         original=original,
         normalised=body.model,
         model=result.model,
-        sites=result.sites,
+        sites=(*fused.sites, *result.sites),
         passes=tuple(one.name for one in chosen),
         dims=dims,
         heads=body.heads,

@@ -73,7 +73,7 @@ def power(circuit: Circuit, call: Call) -> Wire:
         return circuit.each(gadgets.square_root, x)
     if exponent >= 1 and exponent == int(exponent):
         return circuit.power(x, int(exponent))
-    return circuit.lookup(x)
+    return circuit.lookup(x, f"{call.node.op_type} {exponent}")
 
 
 def maximum(circuit: Circuit, call: Call) -> Wire:
@@ -100,7 +100,7 @@ def clip(circuit: Circuit, call: Call) -> Wire:
 
 def table(circuit: Circuit, call: Call) -> Wire:
     """A function by static lookup table."""
-    return circuit.lookup(call[0])
+    return circuit.lookup(call[0], call.node.op_type)
 
 
 def by_gadget(gadget: Callable[[Region, int], None]) -> Operation:
@@ -137,7 +137,7 @@ def elu(circuit: Circuit, call: Call) -> Wire:
     """Elu: Where(x < 0, alpha * (exp(x) - 1), x)."""
     x = call[0]
     mask = circuit.compare(x, circuit.constant(0.0))
-    below = circuit.subtract(circuit.lookup(x), circuit.constant(1.0))
+    below = circuit.subtract(circuit.lookup(x, "Exp"), circuit.constant(1.0))
     return circuit.select(
         mask, circuit.multiply(below, circuit.constant(call.number("alpha", 1.0))), x
     )
@@ -145,7 +145,8 @@ def elu(circuit: Circuit, call: Call) -> Wire:
 
 def softplus(circuit: Circuit, call: Call) -> Wire:
     """Softplus: log(exp(x) + 1), two tables."""
-    return circuit.lookup(circuit.add(circuit.lookup(call[0]), circuit.constant(1.0)))
+    raised = circuit.add(circuit.lookup(call[0], "Exp"), circuit.constant(1.0))
+    return circuit.lookup(raised, "Log")
 
 
 def softsign(circuit: Circuit, call: Call) -> Wire:

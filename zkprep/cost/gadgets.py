@@ -26,12 +26,14 @@ class Region:
         legs: L, digits of a decomposition.
         cells: the linear coordinate.
         rebased: cells that went into divisions back to a scale.
+        shuffled: rows of the columns that hold sorted copies.
     """
 
     width: int
     legs: int
     cells: int = 0
     rebased: int = 0
+    shuffled: int = 0
 
     def assign(self, n: int) -> None:
         """Place `n` cells one after the other."""
@@ -49,15 +51,16 @@ class Region:
 
     def repeat(self, n: int, body: Callable[[], None]) -> None:
         """`body`, `n` times; what it costs depends only on where in a row it starts."""
-        costs: dict[int, int] = {}
+        costs: dict[int, tuple[int, int]] = {}
         for _ in range(n):
-            start = self.cells
-            cost = costs.get(start % self.width)
-            if cost is None:
+            start, shuffled = self.cells, self.shuffled
+            known = costs.get(start % self.width)
+            if known is None:
                 body()
-                costs[start % self.width] = self.cells - start
+                costs[start % self.width] = self.cells - start, self.shuffled - shuffled
             else:
-                self.cells += cost
+                self.cells += known[0]
+                self.shuffled += known[1]
 
 
 def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
@@ -143,6 +146,7 @@ def sort(region: Region, n: int) -> None:
     """Largest or smallest of `n` values: a sorted copy, shuffled against the values, in order."""
     if n > 1:
         region.assign(2 * n)
+        region.shuffled += n
         region.assign(n - 1)
         greater(region, n - 1)
         region.assign(n - 1)

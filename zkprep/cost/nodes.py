@@ -77,12 +77,14 @@ class Circuit:
         region: where cells are counted.
         shared: constants with several uses, from a first pass.
         uses: uses of every constant so far.
+        tables: static lookup tables so far: one per function and scale of what it reads.
     """
 
     spec: CircuitSpec
     region: Region
     shared: frozenset[Key] = frozenset()
     uses: Counter[Key] = field(default_factory=Counter)
+    tables: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def base_scale(self) -> int:
@@ -139,8 +141,9 @@ class Circuit:
         gadget(self.region, x.size)
         return self.emit(x.shape, x.scale if scale is None else scale)
 
-    def lookup(self, x: Wire) -> Wire:
-        """A static table, one cell per element."""
+    def lookup(self, x: Wire, function: str) -> Wire:
+        """`function` by static table, one cell per element."""
+        self.tables.add((function, x.scale))
         return self.each(Region.assign, x)
 
     def product(self, operands: "tuple[Wire, Wire]", axes: tuple[int, int], shape: Shape) -> Wire:

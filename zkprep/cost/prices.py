@@ -15,17 +15,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zkprep.circuit import CircuitSpec, EinsumParams, ModuleSizes, RunArgs, Settings
+from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
+from zkprep.cost.supposed import LOGROWS, supposed_settings
 from zkprep.cost.work import predict
 
-LOGROWS = range(10, 24)
-"""Sizes of circuits that are considered."""
-
 _STEPS = 64
-_LOOKUPS = (-512, 512)
-"""A static table that fits one column, whatever the slice turns out to look up."""
-
 Floats = NDArray[np.float64]
 
 
@@ -114,44 +109,10 @@ def _row(place: int, sorts: bool, looks_up: bool, spec: CircuitSpec) -> list[tup
     """Seconds and bytes of a circuit of that many cells, for each logrows."""
     cells = _cells(place)
     works = [
-        predict(layout(_settings(cells, sorts, looks_up, spec, logrows))) for logrows in LOGROWS
+        predict(layout(_supposed(cells, sorts, looks_up, spec, logrows))) for logrows in LOGROWS
     ]
     return [(work.prove_cpu_seconds, float(work.peak_bytes)) for work in works]
 
 
-def _settings(cells: int, sorts: bool, looks_up: bool, spec: CircuitSpec, logrows: int) -> Settings:
-    """Settings of a circuit that has so many cells, and shuffles and a table if it needs them."""
-    base = 2**logrows - TABLE_RESERVED_ROWS
-    return Settings(
-        run_args=RunArgs(
-            input_scale=spec.input_scale,
-            param_scale=spec.param_scale,
-            scale_rebase_multiplier=spec.scale_rebase_multiplier,
-            lookup_range=_LOOKUPS,
-            logrows=logrows,
-            num_inner_cols=spec.num_inner_cols,
-            input_visibility="Public",
-            output_visibility="Public",
-            param_visibility="Fixed",
-            decomp_base=base,
-            decomp_legs=spec.decomp_legs,
-            ignore_range_check_inputs_outputs=not spec.checks_boundary,
-            rebase_frac_zero_constants=spec.integer_constants,
-            disable_freivalds=True,
-        ),
-        num_rows=cells // spec.num_inner_cols,
-        total_assignments=cells,
-        total_const_size=1,
-        total_dynamic_col_size=0,
-        num_dynamic_lookups=0,
-        num_shuffles=int(sorts),
-        total_shuffle_col_size=int(sorts),
-        einsum_params=EinsumParams(total_einsum_col_size=0),
-        model_instance_shapes=[],
-        model_output_scales=[],
-        model_input_scales=[],
-        module_sizes=ModuleSizes(polycommit=[], poseidon=(0, [])),
-        required_lookups=["table"] * looks_up,
-        required_range_checks=[(-1, 1), (0, base - 1)],
-        version="",
-    )
+def _supposed(cells: int, sorts: bool, looks_up: bool, spec: CircuitSpec, logrows: int) -> Settings:
+    return supposed_settings(cells, spec, logrows, shuffled=int(sorts), tables=["table"] * looks_up)

@@ -73,6 +73,7 @@ def softmax(circuit: Circuit, call: Call) -> Wire:
     axis = call.integer("axis", -1 if call.opset >= 13 else 1) % max(1, len(x.shape))
     length = x.shape[axis] if call.opset >= 13 else prod(x.shape[axis:])
     circuit.region.assign(x.size)
+    circuit.tables.add(("Exp", x.scale))
     body = partial(gadgets.softmax, circuit.region, length)
     circuit.region.repeat(x.size // max(1, length), body)
     return circuit.emit(x.shape, x.scale + max(circuit.base_scale, x.scale))
@@ -80,7 +81,7 @@ def softmax(circuit: Circuit, call: Call) -> Wire:
 
 def log_softmax(circuit: Circuit, call: Call) -> Wire:
     """Softmax and a logarithm table."""
-    return circuit.lookup(softmax(circuit, call))
+    return circuit.lookup(softmax(circuit, call), "Log")
 
 
 def layer_normalization(circuit: Circuit, call: Call) -> Wire:

@@ -50,11 +50,15 @@ class Walk:
         nodes: all of its nodes.
         total: cells of the whole circuit with its boundary.
         scales: bits after the binary point of every tensor of the circuit, by name.
+        shuffled: rows of the columns that hold sorted copies.
+        tables: static lookup tables, as function and scale of what it reads.
     """
 
     nodes: tuple[Laid, ...]
     total: int
     scales: Mapping[str, int]
+    shuffled: int
+    tables: frozenset[tuple[str, int]]
 
 
 def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
@@ -107,7 +111,8 @@ class _Pass:
             for value, wire in self.wires.items()
             if value.name and not wire.is_constant
         }
-        return Walk(nodes, self.circuit.region.cells, scales)
+        region, tables = self.circuit.region, frozenset(self.circuit.tables)
+        return Walk(nodes, region.cells, scales, region.shuffled, tables)
 
     def _lay(self, node: ir.Node) -> Laid:
         inputs = tuple(None if value is None else self._read(value) for value in node.inputs)

@@ -1,8 +1,6 @@
 """A Conv between pointwise Convs: wrong in EZKL as it is, right behind a Gather, for no cell."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +9,12 @@ import onnx_ir as ir
 import pytest
 from onnx import helper, numpy_helper
 
-from zkprep.backends.base import read_witness
-from zkprep.backends.ezkl import EzklBackend
-from zkprep.circuit import CircuitSpec, Settings, read_settings
+from circuits import SPEC, Circuit, in_ezkl
 from zkprep.errors import BackendError
-from zkprep.felts import decode, dequantise
-from zkprep.model import run, save, seeded_inputs
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 
 CHANNELS, SIDE = 3, 5
-SPEC = CircuitSpec(
-    input_scale=10, param_scale=10, logrows=13, decomp_base=8184, checks_boundary=False
-)
 
 
 def network(layers: Sequence[str], channels: int = CHANNELS) -> ir.Model:
@@ -65,31 +56,8 @@ def network(layers: Sequence[str], channels: int = CHANNELS) -> ir.Model:
     return ir.from_proto(onnx.shape_inference.infer_shapes(model))
 
 
-@dataclass(frozen=True)
-class Circuit:
-    error: float
-    span: float
-    table: str
-    settings: Settings
-
-
-def in_ezkl(model: ir.Model, folder: Path) -> Circuit:
-    """The circuit's output against ONNX Runtime's."""
-    folder.mkdir()
-    files = {name: folder / name for name in ("model", "settings", "circuit", "in", "witness")}
-    save(model, files["model"])
-    feeds = seeded_inputs(model, 1)
-    files["in"].write_text(json.dumps({"input_data": [feeds["x"].ravel().tolist()]}))
-    backend = EzklBackend(seconds=60)
-    backend.gen_settings(files["model"], SPEC, files["settings"])
-    backend.compile(files["model"], files["settings"], files["circuit"])
-    backend.witness(files["circuit"], files["in"], files["witness"])
-    settings = read_settings(files["settings"].read_bytes())
-    felts = read_witness(files["witness"]).outputs[0]
-    got = dequantise(map(decode, felts), settings.model_output_scales[0])
-    (wanted,) = (array.ravel() for array in run(model, feeds).values())
-    error, span = float(np.abs(got - wanted).max()), float(np.ptp(wanted))
-    return Circuit(error, span, backend.table(files["model"], SPEC), settings)
+def circuit(made: ir.Model, folder: Path) -> Circuit:
+    return in_ezkl(made, made, folder, SPEC)
 
 
 WRONG = ["1r3r1", "1rdr1", "13r1", "1r33r1", "1r3r13", "1r3r11", "1r3r2", "2r3r1"]
@@ -99,10 +67,10 @@ WRONG = ["1r3r1", "1rdr1", "13r1", "1r33r1", "1r3r13", "1r3r11", "1r3r2", "2r3r1
 @pytest.mark.parametrize("layers", WRONG)
 def test_wrong_without_right_with(layers: str, tmp_path: Path) -> None:
     model = network(layers)
-    before = in_ezkl(model, tmp_path / "before")
+    before = circuit(model, tmp_path / "before")
     assert "data_format=CHW" in before.table
     assert before.error > 0.1 * before.span
-    after = in_ezkl(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
+    after = circuit(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
     assert "data_format=CHW" not in after.table
     assert after.error < 0.01 * after.span
     assert after.settings.total_assignments == before.settings.total_assignments
@@ -112,8 +80,8 @@ def test_wrong_without_right_with(layers: str, tmp_path: Path) -> None:
 def test_a_panic_without_right_with(tmp_path: Path) -> None:
     model = network("1r3r1", channels=SIDE + 1)
     with pytest.raises(BackendError):
-        in_ezkl(model, tmp_path / "before")
-    after = in_ezkl(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
+        circuit(model, tmp_path / "before")
+    after = circuit(run_passes(model, [KeepBatchAxis()]).model, tmp_path / "after")
     assert after.error < 0.01 * after.span
 
 

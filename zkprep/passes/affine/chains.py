@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
 from zkprep.passes.affine.links import not_private
-from zkprep.passes.affine.normal_form import Affine, then
+from zkprep.passes.affine.normal_form import Affine, Refusal, then
 from zkprep.passes.affine.plan import Scope
 from zkprep.passes.affine.recognise import AffineNode, recognise
 from zkprep.passes.names import shown
@@ -45,7 +46,7 @@ def collect(first: AffineNode, scope: Scope) -> Chain:
         readers = value.consumers()
         if len(readers) != 1 or not_private(value, readers[0]) is not None:
             break
-        following = recognise(readers[0], scope.constants, scope.opset)
+        following = affine_node(readers[0], scope)
         if not isinstance(following, AffineNode) or following.data is not value:
             break
         both = then(affine, following.affine)
@@ -54,6 +55,21 @@ def collect(first: AffineNode, scope: Scope) -> Chain:
         members.append(following)
         affine = both
     return Chain(tuple(members), affine)
+
+
+def affine_node(node: ir.Node, scope: Scope) -> AffineNode | Refusal | None:
+    """`recognise`, but for shifts where the scope keeps them."""
+    found = recognise(node, scope.constants, scope.opset)
+    kept = scope.keeps_shifts and isinstance(found, AffineNode) and _is_shift(found.affine)
+    return None if kept else found
+
+
+def _is_shift(affine: Affine) -> bool:
+    """Whether the map is one factor 2**-j, j > 0."""
+    if affine.scale.size != 1 or affine.shifts:
+        return False
+    factor, _ = np.frexp(affine.scale.item())
+    return bool(factor == 0.5 and affine.scale.item() < 1)
 
 
 def shown_all(nodes: Sequence[ir.Node]) -> str:

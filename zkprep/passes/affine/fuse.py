@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
-from zkprep.passes.affine.chains import Chain, collect, kinds, shown_all
+from zkprep.passes.affine.chains import Chain, affine_node, collect, kinds, shown_all
 from zkprep.passes.affine.compact import Arithmetic, arithmetic, compact, replace_by
 from zkprep.passes.affine.constants import Constants
 from zkprep.passes.affine.cost import dearer
@@ -27,7 +27,6 @@ from zkprep.passes.affine.plan import (
     plan_backward,
     plan_forward,
 )
-from zkprep.passes.affine.recognise import recognise
 from zkprep.passes.affine.rewiring import absorb_backward, absorb_forward, absorb_scale
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.names import shown
@@ -42,11 +41,12 @@ class FuseAffine:
     """No scale and shift by constants is left next to a linear operator that can absorb it."""
 
     name: ClassVar[str] = "fuse-affine"
+    keeps_shifts: bool = False
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Fold everything that folds; every candidate left has a reason."""
         result = model.clone()
-        scope = Scope(Constants(result), standard_opset(result))
+        scope = Scope(Constants(result), standard_opset(result), self.keeps_shifts)
         sites = [site for g in list(result.graphs()) for site in _to_fixed_point(g, scope)]
         for function in result.functions.values():
             sites += _in_function(function)
@@ -100,7 +100,7 @@ def _chains(graph: ir.Graph, scope: Scope) -> Iterator[Chain | Site]:
     for node in tuple(graph):
         if node.graph is not graph or node in seen:
             continue
-        found = recognise(node, scope.constants, scope.opset)
+        found = affine_node(node, scope)
         if isinstance(found, Refusal):
             yield from _not_affine(node, found)
         elif found is not None:

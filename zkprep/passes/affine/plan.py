@@ -27,10 +27,15 @@ INTEGER = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The model a search runs in: its constants and the opset of its standard operators."""
+    """The model a search runs in: its constants and the opset of its standard operators.
+
+    `keeps_shifts`: a factor 2**-j of one element is no affine map. In a circuit it costs a cell and
+    moves the binary point, and a weight that takes it has j bits less.
+    """
 
     constants: Constants
     opset: int
+    keeps_shifts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

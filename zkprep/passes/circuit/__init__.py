@@ -1,1 +1,43 @@
-"""The same function in a form that EZKL proves rightly, or for fewer cells."""
+"""Exact rewrites that EZKL proves more cheaply; each is made where the cost model says so."""
+
+import onnx_ir as ir
+
+from zkprep.passes.affine.fuse import FuseAffine
+from zkprep.passes.base import Pass, PassResult, Site, run_passes
+from zkprep.passes.circuit.maxima import MaximaOfTwo
+from zkprep.passes.circuit.means import MeansAsSums
+from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.winograd import MinimalFiltering
+from zkprep.passes.repair.maximum_pools import PlainMaxPools
+
+__all__ = ["ROUNDS", "circuit_passes", "rewrite"]
+
+ROUNDS = 6
+"""Most rounds of rewrites; one usually does, and a second finds nothing."""
+
+
+def circuit_passes() -> tuple[Pass, ...]:
+    """The rewrites of one round: what leaves scales behind first, what hides operators last.
+
+    A MaxPool that read an activation may read negative values now, which EZKL pads wrongly.
+    """
+    return (
+        ActivateAfterMaxPool(),
+        PlainMaxPools(),
+        MeansAsSums(),
+        FuseAffine(keeps_shifts=True),
+        MaximaOfTwo(),
+        MinimalFiltering(),
+    )
+
+
+def rewrite(model: ir.Model) -> PassResult:
+    """Rewrite a prepared model until no rewrite makes it cheaper, or ROUNDS are over."""
+    current, applied = model, list[Site]()
+    for _ in range(ROUNDS):
+        result = run_passes(current, circuit_passes())
+        current, left = result.model, [site for site in result.sites if not site.applied]
+        applied += result.applied
+        if not result.applied:
+            break
+    return PassResult(current, (*applied, *left))

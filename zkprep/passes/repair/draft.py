@@ -35,6 +35,7 @@ class Draft:
         """Start with nothing."""
         self.node, self.opset = node, opset
         self.nodes: list[ir.Node] = []
+        self.absorbed: list[ir.Node] = []
         self._constants: list[tuple[str, ir.Value]] = []
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
@@ -45,6 +46,10 @@ class Draft:
         """A new operator as it is; it gets its names when the draft is accepted."""
         self.nodes.append(node)
         return node
+
+    def absorb(self, node: ir.Node) -> None:
+        """`node`, which nothing but the replaced nodes reads, goes too; the nearest one first."""
+        self.absorbed.append(node)
 
     def constant(self, role: str, values: Any, dtype: ir.DataType | None = None) -> ir.Value:
         """A new constant, cast once to `dtype` (int64 when none is given)."""
@@ -77,6 +82,8 @@ class Draft:
         graph.insert_before(node, self.nodes)
         old.replace_all_uses_with(result, replace_graph_outputs=True)
         graph.remove(node, safe=True)
+        for one in self.absorbed:
+            graph.remove(one, safe=True)
         last.name, result.name = node.name, old.name
         return tuple(str(one.name) for one in self.nodes if one is not last)
 
@@ -98,7 +105,8 @@ def repair(model: ir.Model, title: str, rule: Rule) -> PassResult:
         created: tuple[str, ...] = ()
         if not isinstance(found, str) and not reason:
             created = draft.accept(found, names)
-        sites.append(Site(title, (str(node.name),), reason, created))
+        gone = (node,) if reason else (*reversed(draft.absorbed), node)
+        sites.append(Site(title, tuple(str(one.name) for one in gone), reason, created))
     if any(site.applied for site in sites):
         infer_shapes(result)
     return PassResult(result, tuple(sites))

@@ -1,0 +1,95 @@
+"""Every rewrite on EZKL: fewer cells by its own count, and the witness still agrees."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
+from zkprep.circuit import CircuitSpec
+from zkprep.cost.cells import assignments
+from zkprep.passes.base import Pass
+from zkprep.passes.circuit.maxima import MaximaOfTwo
+from zkprep.passes.circuit.means import MeansAsSums
+from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.winograd import MinimalFiltering
+from zkprep.passes.repair.maximum_pools import PlainMaxPools
+
+pytestmark = pytest.mark.ezkl
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the passes that make it cheaper under `spec`."""
+
+    passes: tuple[Pass, ...]
+    body: str
+    interface: str = IMAGE
+    spec: CircuitSpec = SPEC
+    constants: dict[str, Any] = field(default_factory=dict)
+
+
+POOL = "kernel_shape=[2,2], strides=[2,2]"
+STEM = "kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]"
+SAME = "kernel_shape=[3,3], pads=[1,1,1,1]"
+DEEP = "(float[1,8,8,8] x) => (float y)"
+
+CASES = {
+    "a pool": Case((MaximaOfTwo(),), f"y = MaxPool<{POOL}>(x)"),
+    "a pool that overlaps, padded, of negative values": Case(
+        (ActivateAfterMaxPool(), PlainMaxPools(), MaximaOfTwo()),
+        f"r = Relu(x) y = MaxPool<{STEM}>(r)",
+    ),
+    "an activation below its pool": Case(
+        (ActivateAfterMaxPool(),), f"r = Relu(x) y = MaxPool<{POOL}>(r)"
+    ),
+    "a global maximum": Case((MaximaOfTwo(),), "y = GlobalMaxPool(x)"),
+    "a least element": Case((MaximaOfTwo(),), "y = ReduceMin<axes=[1], keepdims=0>(x)"),
+    "a mean of windows": Case((MeansAsSums(),), f"y = AveragePool<{POOL}>(x)"),
+    "a mean of windows that overlap the border": Case(
+        (MeansAsSums(),),
+        f"p = AveragePool<{SAME}>(x) y = Conv<kernel_shape=[1,1]>(p, w)",
+        constants={"w": weights(4, 4, 1, 1)},
+    ),
+    "a global mean before a product": Case(
+        (MeansAsSums(),),
+        "p = GlobalAveragePool(x) f = Flatten(p) y = Gemm(f, w, b)",
+        "(float[1,8,7,7] x) => (float y)",
+        constants={"w": weights(8, 5), "b": weights(5)},
+    ),
+    "a Conv": Case(
+        (MinimalFiltering(),),
+        f"y = Conv<{SAME}>(x, w, b)",
+        DEEP,
+        DEFERRED,
+        {"w": weights(8, 8, 3, 3), "b": weights(8)},
+    ),
+    "Convs around one of stride 2": Case(
+        (MinimalFiltering(),),
+        f"a = Conv<{SAME}>(x, w, b) r = Relu(a) s = Conv<{STEM}>(r, v, c) "
+        f"t = Relu(s) y = Conv<{SAME}>(t, u)",
+        "(float[1,16,8,8] x) => (float y)",
+        DEFERRED,
+        {
+            "w": weights(16, 16, 3, 3),
+            "b": weights(16),
+            "v": weights(16, 16, 3, 3),
+            "c": weights(16),
+            "u": weights(16, 16, 3, 3),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fewer_cells_and_the_same_function(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    before = model(case.interface, case.body, **case.constants)
+    after = rewritten(before, *case.passes).model
+    one = in_ezkl(before, before, tmp_path / "before", case.spec)
+    other = in_ezkl(after, before, tmp_path / "after", case.spec)
+    assert other.error < 0.005 * other.span
+    assert other.settings.total_assignments < one.settings.total_assignments
+    assert other.settings.total_assignments == assignments(after, case.spec)
+    assert MaximaOfTwo() not in case.passes or other.settings.num_shuffles == 0

@@ -1,0 +1,123 @@
+"""What proving a whole model takes under the settings that suit it best: the measure of a rewrite.
+
+Cells alone do not say it: a sort raises the degree of the whole circuit, a static table keeps it
+from having few rows and from deferring rebases, a deferred rebase takes longer digits. So a model
+is laid out as one circuit for every rebase multiplier and number of rows, with the digits that
+hold its largest integers, and the least work counts. Values are not known here: integers are taken
+to be HEADROOM bits longer than the scale of the tensor that has the most.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+from msgspec.structs import replace
+
+from zkprep.circuit import CircuitSpec, Settings
+from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
+from zkprep.cost.supposed import LOGROWS, supposed_settings
+from zkprep.cost.walk import Walk, walk
+from zkprep.cost.work import predict
+
+SCALE = 8
+"""Bits after the binary point."""
+
+HEADROOM = 7
+"""Bits of an integer before the binary point: values up to 32, times a margin of 4."""
+
+TABLE_REACH = 24
+"""Width of what a table holds: values from -6 to 6, times a margin of 2."""
+
+LARGEST_TABLE = 1 << 20
+"""Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
+
+LARGEST_BITS = 80
+"""What range checks may reach."""
+
+MULTIPLIERS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
+LEGS = range(1, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The least work of a circuit, and what it then is.
+
+    Attributes:
+        seconds: CPU seconds to prove it on the reference machine.
+        cells: of the circuit with its boundary.
+        degree: of its constraint system.
+        spec: the settings.
+    """
+
+    seconds: float
+    cells: int
+    degree: int
+    spec: CircuitSpec
+
+
+def price(model: ir.Model) -> Price:
+    """The cheapest circuit of `model` as one slice."""
+    return min(_prices(_Walks(model)), key=lambda one: one.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walks:
+    """The model laid out, once per multiplier and legs."""
+
+    model: ir.Model
+    known: dict[tuple[int, int], Walk] = field(default_factory=dict)
+
+    def at(self, multiplier: int, legs: int) -> Walk:
+        """The model under these."""
+        key = (multiplier, legs)
+        if key not in self.known:
+            self.known[key] = walk(self.model, _spec(multiplier, legs))
+        return self.known[key]
+
+
+def _prices(walks: _Walks) -> Iterator[Price]:
+    """One per multiplier that makes a difference and number of rows that has room."""
+    before: dict[str, int] = {}
+    for multiplier in MULTIPLIERS:
+        laid = walks.at(multiplier, LEGS[1])
+        scales = dict(laid.scales)
+        entries = max((TABLE_REACH << scale for _, scale in laid.tables), default=0)
+        bits = max(scales.values(), default=0) + HEADROOM
+        too_large = bits > LARGEST_BITS or entries > LARGEST_TABLE
+        if scales == before or (before and too_large):
+            return
+        before = scales
+        for logrows in LOGROWS:
+            base = 2**logrows - TABLE_RESERVED_ROWS
+            legs = next((n for n in LEGS if base**n > 2**bits), None)
+            if legs is not None and (entries <= base or logrows == LOGROWS[-1]):
+                yield _price(walks.at(multiplier, legs), _spec(multiplier, legs), logrows)
+
+
+def _price(laid: Walk, spec: CircuitSpec, logrows: int) -> Price:
+    made = layout(_supposed(laid, spec, logrows))
+    seconds = predict(made).prove_cpu_seconds
+    return Price(seconds, laid.total, made.degree, replace(spec, logrows=logrows))
+
+
+def _supposed(laid: Walk, spec: CircuitSpec, logrows: int) -> Settings:
+    """The settings of the circuit, with its sorts and tables."""
+    return supposed_settings(
+        laid.total,
+        spec,
+        logrows,
+        shuffled=laid.shuffled,
+        tables=sorted(laid.tables),
+        lookup_range=(0, 2**logrows - TABLE_RESERVED_ROWS - 1),
+    )
+
+
+def _spec(multiplier: int, legs: int) -> CircuitSpec:
+    return CircuitSpec(
+        input_scale=SCALE,
+        param_scale=SCALE,
+        scale_rebase_multiplier=multiplier,
+        decomp_legs=legs,
+        checks_boundary=False,
+        integer_constants=True,
+    )
