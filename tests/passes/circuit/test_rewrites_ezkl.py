@@ -4,15 +4,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from circuits import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
+from zkprep.passes.circuit.bounds import BoundsByRelu
+from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.slopes import SlopesByRelu
+from zkprep.passes.circuit.softmax import SoftmaxBySums
+from zkprep.passes.circuit.swish import HardSigmoids
 from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
@@ -79,6 +85,36 @@ CASES = {
             "u": weights(16, 16, 3, 3),
         },
     ),
+}
+
+NUMBERS = {"lo": np.float64(0), "hi": np.float64(1), "one": np.float64(1), "r": np.sqrt(2)}
+
+CASES |= {
+    "ReLU6 between Convs": Case(
+        (BoundsByRelu(),),
+        f"c = Conv<{SAME}>(x, w, b) y = Clip(c, lo, hi)",
+        constants={"w": weights(4, 4, 3, 3), "b": weights(4), **NUMBERS},
+    ),
+    "a Max with a constant tensor": Case(
+        (BoundsByRelu(),), "y = Max(x, m)", constants={"m": weights(4, 1, 1)}
+    ),
+    "a Min of two tensors": Case((BoundsByRelu(),), "a = Neg(x) y = Min(x, a)"),
+    "a LeakyRelu": Case((SlopesByRelu(),), "y = LeakyRelu<alpha=0.1>(x)"),
+    "a PRelu": Case((SlopesByRelu(),), "y = PRelu(x, s)", constants={"s": weights(4, 1, 1)}),
+    "a HardSigmoid": Case((HardSigmoids(),), "y = HardSigmoid(x)"),
+    "a HardSigmoid behind a Conv": Case(
+        (HardSigmoids(),),
+        "c = Conv<kernel_shape=[1,1]>(x, w, b) y = HardSigmoid(c)",
+        constants={"w": weights(4, 4, 1, 1), "b": weights(4)},
+    ),
+    "a GELU between products": Case(
+        (ScaledGelu(),),
+        "a = MatMul(x, w) d = Div(a, r) e = Erf(d) f = Add(e, one) g = Mul(a, f) "
+        "h = Mul(g, half) y = MatMul(h, v)",
+        "(float[4,16] x) => (float y)",
+        constants={"w": weights(16, 16), "v": weights(16, 16), "half": np.float64(0.5), **NUMBERS},
+    ),
+    "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),
 }
 
 

@@ -4,9 +4,14 @@ import onnx_ir as ir
 
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.base import Pass, PassResult, Site, run_passes
+from zkprep.passes.circuit.bounds import BoundsByRelu
+from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.slopes import SlopesByRelu
+from zkprep.passes.circuit.softmax import SoftmaxBySums
+from zkprep.passes.circuit.swish import HardSigmoids
 from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
@@ -25,6 +30,11 @@ def circuit_passes() -> tuple[Pass, ...]:
         ActivateAfterMaxPool(),
         PlainMaxPools(),
         MeansAsSums(),
+        HardSigmoids(),
+        BoundsByRelu(),
+        SlopesByRelu(),
+        ScaledGelu(),
+        SoftmaxBySums(),
         FuseAffine(keeps_shifts=True),
         MaximaOfTwo(),
         MinimalFiltering(),

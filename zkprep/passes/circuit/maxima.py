@@ -8,11 +8,13 @@ GlobalMaxPool, ReduceMax and ReduceMin; EZKL `src/circuit/ops/layouts.rs`, max_p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import onnx_ir as ir
 
 from zkprep.passes.base import PassResult
+from zkprep.passes.circuit.bounds import largest, smallest
 from zkprep.passes.circuit.choice import where_cheaper
 from zkprep.passes.circuit.windowed import Combiner, whole
 from zkprep.passes.repair.draft import Draft, known, operand, sizes
@@ -42,12 +44,9 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     if isinstance(axes, str):
         return axes
 
-    def largest(one: ir.Value, other: ir.Value) -> ir.Value:
-        above = draft.op("Relu", draft.op("Sub", one, other))
-        smallest = node.op_type == "ReduceMin"
-        return draft.op("Sub", one, above) if smallest else draft.op("Add", other, above)
-
-    result = Combiner(draft, largest, overlapping=True).combined(data, axes, sizes(data))
+    bounded = smallest if node.op_type == "ReduceMin" else largest
+    combine = partial(bounded, draft)
+    result = Combiner(draft, combine, overlapping=True).combined(data, axes, sizes(data))
     if result is data:
         return None
     shape = sizes(node.outputs[0])
