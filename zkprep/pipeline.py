@@ -157,7 +157,7 @@ def _assembled(
     """The report, with the cut as it was made: its splits among the sites, and its picture."""
     specs, parts = [one.spec for one in sized], variants["prepared"].slices
     cut = drawn_as_reported(slicing, specs, parts)
-    return assemble(replace(job, prepared=slicing.prepared), variants, verdict, cut)
+    return assemble(replace(job, prepared=slicing.prepared), variants, sized, verdict, cut)
 
 
 def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:

@@ -137,6 +137,13 @@ def show_cut(name: str, cut: "Cut", format: Format) -> None:
     typer.echo(write(name, cut).rstrip("\n"))
 
 
+def show_profile(found: "Report") -> None:
+    """Print where the cells of the prepared slices go."""
+    from zkprep.report import profile, text
+
+    typer.echo(text.plain_text(profile.render(found), PLAIN_WIDTH).rstrip("\n"))
+
+
 def show_json(document: object) -> None:
     """Print one JSON document."""
     import msgspec

@@ -35,6 +35,7 @@ from zkprep.cli.console import (
     show_choices,
     show_cut,
     show_json,
+    show_profile,
     talk,
 )
 from zkprep.errors import InputError
@@ -138,6 +139,9 @@ def measure(
     explain: Annotated[
         bool, typer.Option("--explain", help="every setting chosen, and what it saves")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="where the cells go, by operator and cause")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="report.json to write")
     ] = None,
@@ -175,6 +179,8 @@ def measure(
     show(report, Format.JSON if json else Format.TEXT)
     if explain and not json:
         show_choices(report)
+    if profile and not json:
+        show_profile(report)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from zkprep import __version__
 from zkprep.circuit import VISIBILITIES, RunArgs
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants, cpu_name
+from zkprep.cost.profile import profile
 from zkprep.cost.work import predict
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
@@ -20,6 +21,7 @@ from zkprep.report.types import (
     Fidelity,
     Machine,
     Measured,
+    OperatorCells,
     Prediction,
     Report,
     SiteReport,
@@ -103,10 +105,15 @@ def variant_report(note: str, slices: Sequence[SliceReport], fidelity: Fidelity 
 
 
 def assemble(
-    job: Job, variants: dict[str, Variant], verdict: Verdict | None, cut: Cut | None = None
+    job: Job,
+    variants: dict[str, Variant],
+    proved: Sequence[Sized],
+    verdict: Verdict | None,
+    cut: Cut | None = None,
 ) -> Report:
-    """The report of a run or a measurement on this machine."""
+    """The report of a run or a measurement on this machine; `proved`: the prepared slices."""
     prepared = job.prepared
+    spent = profile((one.model, one.spec) for one in proved)
     return Report(
         zkprep=__version__,
         prover=job.backend.version,
@@ -120,6 +127,7 @@ def assemble(
             SiteReport(rule=s.rule, nodes=list(s.nodes), reason=s.reason) for s in prepared.sites
         ],
         cut=cut,
+        profile=[OperatorCells(operator=op, **row) for op, row in spent.items()],
         verdict=verdict,
     )
 

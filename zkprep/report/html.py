@@ -11,10 +11,10 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from zkprep.report import charts, cut_table, summary
+from zkprep.report import charts, cut_table, profile, summary
 from zkprep.report.charts import Forecasts
 from zkprep.report.cut import Cut
-from zkprep.report.figures import PREDICTED, printable
+from zkprep.report.figures import PREDICTED, count, printable
 from zkprep.report.picture import svg
 from zkprep.report.table import BY_KEY, PER_SLICE, QUANTITIES
 from zkprep.report.types import ChoiceReport, Report, SliceReport
@@ -53,6 +53,8 @@ def render(report: Report) -> str:
         pk=BY_KEY["pk"],
         circuits=[(part.name, part.circuit) for part in parts if part.circuit is not None],
         picture=Markup(svg.render(report.cut)) if report.cut else "",
+        profile=profile,
+        count=count,
     )
     return page + "\n"
 

@@ -186,6 +186,30 @@ class SiteReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reason: str = ""
 
 
+class OperatorCells(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Predicted cells of one operator type in the prepared slices, by what they are for.
+
+    The row called "boundary" holds the cells of the slices' inputs and outputs.
+    """
+
+    operator: str
+    multiply: Count = 0
+    rebase: Count = 0
+    activation: Count = 0
+    pooling: Count = 0
+    other: Count = 0
+    boundary: Count = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(getattr(self, cause) for cause in CAUSES)
+
+
+CAUSES = OperatorCells.__struct_fields__[1:]
+"""What cells are for."""
+
+
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The chain's verification at the end of the run."""
 
@@ -223,6 +247,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     variants: dict[str, Variant]
     sites: list[SiteReport]
     cut: Cut | None = None
+    profile: list[OperatorCells] = []
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
