@@ -40,6 +40,7 @@ class Site:
         reason: "" when applied, otherwise why it was left
             ("kept 'bn1' apart from 'conv1': 't' is also read by 'relu2'").
         created: names of nodes that did not exist before.
+        saving: what a rewrite chosen by its price is predicted to save, in words.
         step: name of the pass that looked here; the runner writes it.
     """
 
@@ -47,6 +48,7 @@ class Site:
     nodes: tuple[str, ...]
     reason: str = ""
     created: tuple[str, ...] = ()
+    saving: str = ""
     step: str = field(default="", compare=False)
 
     @property

@@ -124,7 +124,8 @@ def assemble(
         machine=this_machine(),
         variants=variants,
         sites=[
-            SiteReport(rule=s.rule, nodes=list(s.nodes), reason=s.reason) for s in prepared.sites
+            SiteReport(rule=s.rule, nodes=list(s.nodes), reason=s.reason, saving=s.saving)
+            for s in prepared.sites
         ],
         cut=cut,
         profile=[OperatorCells(operator=op, **row) for op, row in spent.items()],

@@ -100,7 +100,8 @@ def applied_sites(sites: Iterable[SiteReport]) -> list[tuple[str, list[str]]]:
     rules: dict[str, list[str]] = {}
     for site in sites:
         if not site.reason:
-            rules.setdefault(printable(site.rule), []).append(node_names(site))
+            rule = f"{site.rule} ({site.saving})" if site.saving else site.rule
+            rules.setdefault(printable(rule), []).append(node_names(site))
     return sorted(rules.items(), key=lambda item: (-len(item[1]), item[0]))
 
 

@@ -179,11 +179,12 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class SiteReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One place a pass looked at: applied, or left with its reason."""
+    """One place a pass looked at: applied, or left with its reason; what it is predicted to save."""
 
     rule: str
     nodes: list[str]
     reason: str = ""
+    saving: str = ""
 
 
 class OperatorCells(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

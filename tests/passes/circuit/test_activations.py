@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from rewriting import IMAGE, model, operators, reasons, rewritten, weights
 
-from circuits import IMAGE, model, operators, reasons, rewritten, weights
 from zkprep.passes.base import Pass, run_passes
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.gelu import ScaledGelu
@@ -133,7 +133,7 @@ def test_softmax_sorts_nothing(interface: str) -> None:
         model(f"(float{interface} x) => (float y)", "y = Softmax(x)"), SoftmaxBySums()
     )
     assert "Softmax" not in operators(result.model)
-    assert "degree 6 to 5" in result.applied[0].rule
+    assert "degree 6 to 5" in result.applied[0].saving
 
 
 def test_softmax_along_another_axis_and_of_one_element() -> None:

@@ -8,8 +8,8 @@ import onnx
 import onnx_ir as ir
 import pytest
 from onnx import helper, numpy_helper
+from rewriting import SPEC, Circuit, in_ezkl
 
-from circuits import SPEC, Circuit, in_ezkl
 from zkprep.errors import BackendError
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis

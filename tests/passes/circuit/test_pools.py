@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from construct import parsed
+from rewriting import IMAGE, model, operators, reasons, rewritten, weights
 
-from circuits import IMAGE, model, operators, reasons, rewritten, weights
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.intervals import levels, operations
 from zkprep.passes.circuit.maxima import MaximaOfTwo
@@ -76,7 +76,7 @@ def test_no_window_is_sorted(name: str) -> None:
     assert {"MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"}.isdisjoint(
         operators(result.model)
     )
-    assert "degree 6 to 5" in result.applied[0].rule
+    assert "degree 6 to 5" in result.applied[0].saving
 
 
 def test_a_pool_of_one_element_is_left() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rewriting import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
 
-from circuits import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass

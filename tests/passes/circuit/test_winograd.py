@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from construct import parsed
+from rewriting import model, operators, reasons, rewritten, weights
 
-from circuits import model, operators, reasons, rewritten, weights
 from zkprep.model import run, seeded_inputs
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.winograd import MinimalFiltering

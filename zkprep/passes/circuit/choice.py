@@ -6,6 +6,7 @@ whole model under the settings that suit it best (zkprep.cost.price), and cells 
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 import onnx_ir as ir
 
@@ -56,8 +57,8 @@ def where_cheaper(
         tidied, tidying = _tidied(made.model, finish)
         after = price(tidied)
         if cheaper(after, before, finer=finer):
-            rewritten = f"{title}: {saving(before, after)}"
-            sites += [Site(rewritten, s.nodes, created=s.created) for s in made.applied]
+            gain = saving(before, after)
+            sites += [replace(site, saving=gain) for site in made.applied]
             sites += tidying
             current, before = tidied, after
         else:
