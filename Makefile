@@ -15,7 +15,7 @@ CASES   ?=
 REPEATS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion clean
+.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion bench-rewrites clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ format: $(VENV)/dev.stamp ## format the code
 bench-fusion: $(VENV)/core.stamp $(BENCH)/tools.stamp ## who fuses what: docs/fusion.md anew; and fusion's speed
 	$(BIN)/python -m benchmarks.fusion.survey --tools $(BENCH)/bin/python --output docs/fusion.md
 	$(BIN)/python -m benchmarks.fusion.speed
+
+bench-rewrites: $(VENV)/core.stamp ## what each circuit rewrite is worth: docs/rewrites.md anew; PROVE="CASE ..." proves
+	$(BIN)/python -m benchmarks.rewrites $(if $(PROVE),--prove $(PROVE))
 
 clean: ## remove the environment and the runs
 	rm -rf $(VENV) $(BENCH) runs
