@@ -234,7 +234,7 @@ def _per_rewrite(cases: list[Case]) -> Iterator[str]:
 def _measured(known: Results) -> Iterator[str]:
     machine = known.machine
     yield (
-        f"Proved and verified on {machine.cpu}, {machine.cores} cores, tuned as `zkprep prove` does,"
+        f"Proved on {machine.cpu}, {machine.cores} cores, tuned as `zkprep prove` does,"
         " without the circuit rewrites and with them; the machine was shared, so CPU seconds.\n"
     )
     yield (

@@ -179,7 +179,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class SiteReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One place a pass looked at: applied, or left with its reason; what it is predicted to save."""
+    """One place a pass looked at: applied, perhaps with its saving, or left with its reason."""
 
     rule: str
     nodes: list[str]

@@ -12,6 +12,7 @@ from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
 from zkprep.passes.circuit.bounds import BoundsByRelu
+from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
@@ -113,6 +114,15 @@ CASES |= {
         "h = Mul(g, half) y = MatMul(h, v)",
         "(float[4,16] x) => (float y)",
         constants={"w": weights(16, 16), "v": weights(16, 16), "half": np.float64(0.5), **NUMBERS},
+    ),
+    "dead channels": Case(
+        (RemoveDeadChannels(),),
+        f"c = Conv<{SAME}>(x, w, b) r = Relu(c) y = Conv<kernel_shape=[3,3]>(r, v)",
+        constants={
+            "w": weights(4, 4, 3, 3) * np.array([1, 0, 1, 0]).reshape(-1, 1, 1, 1),
+            "b": np.array([0.2, 0.5, 0.1, -0.5]),
+            "v": weights(4, 4, 3, 3),
+        },
     ),
     "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),
 }

@@ -5,6 +5,8 @@ import onnx_ir as ir
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.base import Pass, PassResult, Site, run_passes
 from zkprep.passes.circuit.bounds import BoundsByRelu
+from zkprep.passes.circuit.channels import RemoveDeadChannels
+from zkprep.passes.circuit.duplicates import RemoveDuplicates
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
@@ -27,6 +29,8 @@ def circuit_passes() -> tuple[Pass, ...]:
     A MaxPool that read an activation may read negative values now, which EZKL pads wrongly.
     """
     return (
+        RemoveDuplicates(),
+        RemoveDeadChannels(),
         ActivateAfterMaxPool(),
         PlainMaxPools(),
         MeansAsSums(),
