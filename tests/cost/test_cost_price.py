@@ -2,9 +2,11 @@
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 from cost_networks import network
+from msgspec.structs import replace
 
-from zkprep.cost.price import LARGEST_TABLE, price
+from zkprep.cost.price import LARGEST_TABLE, _between, price
 from zkprep.cost.walk import walk
 
 IMAGE = "float[1,4,16,16] x"
@@ -53,3 +55,11 @@ def test_no_table_is_larger_than_ezkl_can_hold() -> None:
     body = "a = MatMul(x, w)  b = MatMul(a, w)  c = MatMul(b, w)  y = Sigmoid(c)"
     made = price(priced(body, "float[4,16] x", w=(16, 16)))
     assert 24 << (8 * made.spec.scale_rebase_multiplier) <= LARGEST_TABLE
+
+
+def test_cells_at_any_number_of_digits_follow_from_two() -> None:
+    model = priced(f"r = Relu(x)  p = MaxPool<{POOL}>(r)  y = Sqrt(p)")
+    for legs in range(1, 7):
+        spec = replace(price(model).spec, decomp_legs=legs, scale_rebase_multiplier=1)
+        ends = (walk(model, replace(spec, decomp_legs=n)) for n in (2, 4))
+        assert _between(*ends, legs) == pytest.approx(walk(model, spec).total, abs=4)

@@ -8,12 +8,13 @@ to be HEADROOM bits longer than the scale of the tensor that has the most.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import onnx_ir as ir
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.cost.cells import boundary_input
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
 from zkprep.cost.supposed import LOGROWS, supposed_settings
 from zkprep.cost.walk import Walk, walk
@@ -36,6 +37,7 @@ LARGEST_BITS = 80
 
 MULTIPLIERS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 LEGS = range(1, 7)
+_FEW, _MANY = 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +59,14 @@ class Price:
 
 def price(model: ir.Model) -> Price:
     """The cheapest circuit of `model` as one slice."""
-    return min(_prices(_Walks(model)), key=lambda one: one.seconds)
+    return min(_prices(model), key=lambda one: (one.seconds, one.cells))
 
 
-@dataclass(frozen=True, slots=True)
-class _Walks:
-    """The model laid out, once per multiplier and legs."""
-
-    model: ir.Model
-    known: dict[tuple[int, int], Walk] = field(default_factory=dict)
-
-    def at(self, multiplier: int, legs: int) -> Walk:
-        """The model under these."""
-        key = (multiplier, legs)
-        if key not in self.known:
-            self.known[key] = walk(self.model, _spec(multiplier, legs))
-        return self.known[key]
-
-
-def _prices(walks: _Walks) -> Iterator[Price]:
+def _prices(model: ir.Model) -> Iterator[Price]:
     """One per multiplier that makes a difference and number of rows that has room."""
     before: dict[str, int] = {}
     for multiplier in MULTIPLIERS:
-        laid = walks.at(multiplier, LEGS[1])
+        laid = walk(model, _spec(multiplier, _FEW))
         scales = dict(laid.scales)
         entries = max((TABLE_REACH << scale for _, scale in laid.tables), default=0)
         bits = max(scales.values(), default=0) + HEADROOM
@@ -87,29 +74,45 @@ def _prices(walks: _Walks) -> Iterator[Price]:
         if scales == before or (before and too_large):
             return
         before = scales
+        other = walk(model, _spec(multiplier, _MANY))
         for logrows in LOGROWS:
             base = 2**logrows - TABLE_RESERVED_ROWS
             legs = next((n for n in LEGS if base**n > 2**bits), None)
             if legs is not None and (entries <= base or logrows == LOGROWS[-1]):
-                yield _price(walks.at(multiplier, legs), _spec(multiplier, legs), logrows)
+                spec = replace(_spec(multiplier, legs), logrows=logrows)
+                yield _price(laid, _between(laid, other, legs), spec)
 
 
-def _price(laid: Walk, spec: CircuitSpec, logrows: int) -> Price:
-    made = layout(_supposed(laid, spec, logrows))
-    seconds = predict(made).prove_cpu_seconds
-    return Price(seconds, laid.total, made.degree, replace(spec, logrows=logrows))
+def _between(few: Walk, many: Walk, legs: int) -> int:
+    """Cells at a number of legs from those at two others: they grow with the decomposition.
+
+    Exact but for rows that an odd number of cells leaves half full.
+    """
+    start, end = (boundary_input(_checked(n)) for n in (_FEW, _MANY))
+    share = (boundary_input(_checked(legs)) - start) / (end - start)
+    return round(few.total + share * (many.total - few.total))
 
 
-def _supposed(laid: Walk, spec: CircuitSpec, logrows: int) -> Settings:
+def _price(laid: Walk, cells: int, spec: CircuitSpec) -> Price:
+    made = layout(_supposed(laid, cells, spec))
+    return Price(predict(made).prove_cpu_seconds, cells, made.degree, spec)
+
+
+def _supposed(laid: Walk, cells: int, spec: CircuitSpec) -> Settings:
     """The settings of the circuit, with its sorts and tables."""
     return supposed_settings(
-        laid.total,
+        cells,
         spec,
-        logrows,
+        spec.logrows,
         shuffled=laid.shuffled,
         tables=sorted(laid.tables),
-        lookup_range=(0, 2**logrows - TABLE_RESERVED_ROWS - 1),
+        lookup_range=(0, 2**spec.logrows - TABLE_RESERVED_ROWS - 1),
     )
+
+
+def _checked(legs: int) -> CircuitSpec:
+    """A circuit that decomposes its inputs."""
+    return CircuitSpec(decomp_legs=legs)
 
 
 def _spec(multiplier: int, legs: int) -> CircuitSpec:

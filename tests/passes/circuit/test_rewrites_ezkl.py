@@ -72,6 +72,13 @@ CASES = {
         DEFERRED,
         {"w": weights(8, 8, 3, 3), "b": weights(8)},
     ),
+    "a Conv of 5x5 and stride 2": Case(
+        (MinimalFiltering(),),
+        "y = Conv<kernel_shape=[5,5], strides=[2,2], pads=[2,2,2,2]>(x, w, b)",
+        DEEP,
+        DEFERRED,
+        {"w": weights(8, 8, 5, 5), "b": weights(8)},
+    ),
     "Convs around one of stride 2": Case(
         (MinimalFiltering(),),
         f"a = Conv<{SAME}>(x, w, b) r = Relu(a) s = Conv<{STEM}>(r, v, c) "

@@ -7,6 +7,7 @@ from rewriting import model, operators, reasons, rewritten, weights
 
 from zkprep.model import run, seeded_inputs
 from zkprep.passes.base import run_passes
+from zkprep.passes.circuit.filtering import algorithm
 from zkprep.passes.circuit.winograd import MinimalFiltering
 
 W, B = weights(16, 16, 3, 3), weights(16)
@@ -37,6 +38,32 @@ SHAPES = {
         "y = Conv<kernel_shape=[3,1], pads=[1,1,1,0]>(x, w, b)",
         weights(16, 32, 3, 1),
     ),
+    "5x5": (DEEP, "y = Conv<kernel_shape=[5,5], pads=[2,2,2,2]>(x, w, b)", weights(16, 16, 5, 5)),
+    "stride 2, odd": (
+        "(float[1,16,9,11] x) => (float y)",
+        "y = Conv<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(x, w, b)",
+        W,
+    ),
+    "stride 2, the last places unread": (
+        "(float[1,16,10,10] x) => (float y)",
+        "y = Conv<kernel_shape=[3,3], strides=[2,2]>(x, w, b)",
+        W,
+    ),
+    "a stem": (
+        "(float[1,16,10,10] x) => (float y)",
+        "y = Conv<kernel_shape=[7,7], strides=[2,2], pads=[3,3,3,3]>(x, w, b)",
+        weights(16, 16, 7, 7),
+    ),
+    "4x2, strides 1 and 1": (
+        DEEP,
+        "y = Conv<kernel_shape=[4,2]>(x, w, b)",
+        weights(16, 16, 4, 2),
+    ),
+    "5x3, strides 1 and 2": (
+        DEEP,
+        "y = Conv<kernel_shape=[5,3], strides=[1,2], pads=[2,1,2,0]>(x, w, b)",
+        weights(16, 16, 5, 3),
+    ),
     "3-D": (
         "(float[1,8,4,4,4] x) => (float y)",
         "y = Conv<kernel_shape=[3,3,3], pads=[1,1,1,1,1,1]>(x, w, b)",
@@ -60,21 +87,43 @@ def test_products_are_sixteen_per_tile_and_channel() -> None:
 
 
 @pytest.mark.parametrize(
-    "attributes",
+    ("attributes", "kernel"),
     [
-        "kernel_shape=[3,3], strides=[2,2]",
-        "kernel_shape=[3,3], strides=[1,2]",
-        "kernel_shape=[3,3], dilations=[1,2]",
-        "kernel_shape=[3,3], group=2",
-        "kernel_shape=[5,3]",
-        "kernel_shape=[1,1]",
+        ("dilations=[1,2]", (16, 16, 3, 3)),
+        ("group=2", (16, 8, 3, 3)),
+        ("", (16, 16, 1, 1)),
+        ("strides=[2,2]", (16, 16, 1, 1)),
+        ("strides=[2,2]", (16, 16, 2, 2)),
+        ("strides=[2,1]", (16, 16, 1, 3)),
     ],
 )
-def test_other_convs_are_none_of_its_business(attributes: str) -> None:
-    sizes = (int(digit) for digit in attributes.removeprefix("kernel_shape=[")[:3:2])
-    kernel = weights(16, 8 if "group" in attributes else 16, *sizes)
-    before = parsed(DEEP, f"y = Conv<{attributes}>(x, w)", w=kernel)
-    assert not run_passes(before, [MinimalFiltering()]).sites
+def test_other_convs_are_none_of_its_business(
+    attributes: str, kernel: tuple[int, int, int, int]
+) -> None:
+    shape = f"kernel_shape=[{kernel[2]},{kernel[3]}]"
+    body = f"y = Conv<{', '.join(filter(None, (shape, attributes)))}>(x, w)"
+    assert not run_passes(parsed(DEEP, body, w=weights(*kernel)), [MinimalFiltering()]).sites
+
+
+@pytest.mark.parametrize("kernel", range(1, 9))
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_the_algorithm_filters(kernel: int, stride: int) -> None:
+    """Fewer products than the taps of two outputs, and exactly the two outputs."""
+    way = algorithm(kernel, stride)
+    if way is None:
+        assert kernel <= stride
+        return
+    assert len(way.products) < 2 * kernel
+    random = np.random.default_rng(kernel)
+    data, taps = random.standard_normal(way.reach), random.standard_normal(kernel)
+    made = [0.0, 0.0]
+    for one, factor in zip(way.products, way.filters @ taps, strict=True):
+        spread = data[one.plus] + (one.sign * data[one.other] if one.other is not None else 0)
+        for output in (0, 1):
+            made[output] += one.outputs[output] * spread * factor
+    wanted = [data[stride * output :][:kernel] @ taps for output in (0, 1)]
+    np.testing.assert_allclose(made, wanted, atol=1e-12)
+    assert way.products[way.everywhere].outputs == (1, 1)
 
 
 def test_few_channels_are_not_worth_the_sums() -> None:
