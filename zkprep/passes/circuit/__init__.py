@@ -46,12 +46,16 @@ def circuit_passes() -> tuple[Pass, ...]:
 
 
 def rewrite(model: ir.Model) -> PassResult:
-    """Rewrite a prepared model until no rewrite makes it cheaper, or ROUNDS are over."""
-    current, applied = model, list[Site]()
+    """Rewrite a fused model until no rewrite makes it cheaper, or ROUNDS are over.
+
+    What fusion leaves is no news here: it has said so before.
+    """
+    current, sites = model, tuple[Site, ...]()
     for _ in range(ROUNDS):
         result = run_passes(current, circuit_passes())
-        current, left = result.model, [site for site in result.sites if not site.applied]
-        applied += result.applied
+        new = tuple(site for site in result.sites if site.applied or site.step != FuseAffine.name)
+        sites = (*(site for site in sites if site.applied), *new)
+        current = result.model
         if not result.applied:
             break
-    return PassResult(current, (*applied, *left))
+    return PassResult(current, sites)
