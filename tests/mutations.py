@@ -70,7 +70,24 @@ _TEXTS = (
         t = ConvTranspose <kernel_shape = [1, 1], strides = [2, 2], group = 2> (a, W2)
         y = Clip (t, L0, H0)
     }""",
+    """series (float[2, 1, 3] x) => (float[2, 1, 1, 2] y, float[1, 1, 2] h) {
+        y, h, c = LSTM <hidden_size = 2, direction = "forward"> (x, I3, R2)
+    }""",
+    """sizes (double[2, 3] x) => (double[2, 3] y) {
+        a = Constant <value_ints = [4, 9]> ()
+        b = Constant <value_ints = [2, 3]> ()
+        s = Div (a, b)
+        e = Expand (D0, s)
+        f = Equal (s, b)
+        g = ReduceMin <keepdims = 0> (s)
+        k = Cast <to = 9> (g)
+        w = If <then_branch = t () => (double[2, 3] p) { p = Add (x, e) },
+                else_branch = n () => (double[2, 3] q) { q = Neg (x) }> (k)
+        m = Add (w, M3)
+        y = Softmax <axis = -1> (m)
+    }""",
 )
+_DOUBLES = ("D0", "M3")
 _WEIGHTS: dict[str, tuple[int, ...]] = {
     "W4": (2, 2, 3, 3),
     "W38": (3, 8),
@@ -80,6 +97,10 @@ _WEIGHTS: dict[str, tuple[int, ...]] = {
     "W2": (2, 1, 1, 1),
     "L0": (),
     "H0": (),
+    "I3": (1, 8, 3),
+    "R2": (1, 8, 2),
+    "D0": (),
+    "M3": (3,),
 }
 
 
@@ -91,7 +112,9 @@ def originals() -> list[onnx.ModelProto]:
         values = np.random.default_rng(0)
         read = {name for node in model.graph.node for name in node.input}
         for name in sorted(read & set(_WEIGHTS)):
-            array = values.uniform(0.5, 1, _WEIGHTS[name]).astype(np.float32)
+            array = values.uniform(0.5, 1, _WEIGHTS[name])
+            array = array if name in _DOUBLES else array.astype(np.float32)
+            array = np.array([0, -np.inf, 0]) if name == "M3" else array
             model.graph.initializer.append(numpy_helper.from_array(array, name))
         if "T1" in read:
             model.graph.initializer.append(numpy_helper.from_array(np.array([2]), "T1"))

@@ -17,7 +17,9 @@ LAYERS = (
         "zkprep.felts",
         "zkprep.files",
         "zkprep.points",
+        "zkprep.limits",
         "zkprep.outline",
+        "zkprep.sparse",
         "zkprep.splicing",
         "zkprep.circuit",
         "zkprep.claim",
@@ -25,7 +27,6 @@ LAYERS = (
     {"zkprep.onnx_file", "zkprep.input_file"},
     {
         "zkprep.heads",
-        "zkprep.limits",
         "zkprep.model",
         "zkprep.inputs",
         "zkprep.options",

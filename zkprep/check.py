@@ -10,7 +10,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -23,10 +23,10 @@ from zkprep.files import file_digest
 from zkprep.heads import describe
 from zkprep.model import load
 from zkprep.opinion import Opinion, ask
-from zkprep.passes.base import Pass, Site, run_passes
+from zkprep.passes.base import Pass, PassResult, Site, run_passes
 from zkprep.passes.behead import behead
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
-from zkprep.passes.normalise import normalise_passes
+from zkprep.passes.normalise import normalise_passes, refuse_oversized
 from zkprep.support import operator_of, refusals, refused_operators
 
 REWRITTEN, REFUSED = "rewritten", "refused"
@@ -83,59 +83,52 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
         PassError: a pass broke its contract.
     """
     original = load(path)
-    survey = _Survey(original, [])
+    survey = _Survey()
     try:
-        for one in normalise_passes(dims, freeze_weights=False):
-            survey = survey.after(one)
-        body = behead(survey.model)
-        survey = _Survey(body.model, survey.findings)
-        for one in (*passes.default_passes(), KeepBatchAxis()):
-            survey = survey.after(one)
+        refuse_oversized(original, dims)
+        whole = run_passes(original, normalise_passes(dims, freeze_weights=False), survey).model
+        body = behead(whole)
+        last = (*passes.default_passes(), KeepBatchAxis())
+        model = run_passes(body.model, last, survey).model
     except InputError:
         hopeless = refused_operators(original)
         if not hopeless:
             raise
         found = [Finding(r.operator, r.node, r.reason, REFUSED) for r in hopeless]
         return CheckReport(str(path), file_digest(path), False, found, {}, None)
-    refused = refusals(survey.model)
+    refused = refusals(model)
     findings = survey.findings + [Finding(r.operator, r.node, r.reason, REFUSED) for r in refused]
-    opinion = None if refused else ask(survey.model, path, backend, body.heads)
+    opinion = None if refused else ask(model, original, backend, body.heads)
     return CheckReport(
         model=str(path),
         digest=file_digest(path),
         provable=opinion is not None and opinion.agrees,
         findings=findings,
-        fine=_fine(survey.model, {r.node for r in refused}),
+        fine=_fine(model, {r.node for r in refused}),
         ezkl=opinion,
         heads=[describe(head) for head in body.heads],
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Survey:
-    """A model on its way through the passes, and what they rewrote so far."""
+    """What the passes that are there because of EZKL rewrote so far."""
 
-    model: ir.Model
-    findings: list[Finding]
+    findings: list[Finding] = field(default_factory=list)
 
-    def after(self, one: Pass) -> "_Survey":
-        """The same behind pass `one`."""
-        result = run_passes(self.model, (one,))
-        if not type(one).__module__.startswith(_REPAIRS):
-            return _Survey(result.model, self.findings)
-        problems = {refusal.node: refusal.reason for refusal in refusals(self.model)}
-        operators = {str(n.name): operator_of(n) for g in self.model.graphs() for n in g}
+    def __call__(self, one: Pass, before: ir.Model, result: PassResult) -> None:
+        """Add what pass `one` rewrote of the model `before` it."""
+        if not type(one).__module__.startswith(_REPAIRS) or not result.applied:
+            return
+        problems = {refusal.node: refusal.reason for refusal in refusals(before)}
+        operators = {str(n.name): operator_of(n) for g in before.graphs() for n in g}
         made = {name for finding in self.findings for name in finding.node.split()}
-        return _Survey(
-            result.model,
-            self.findings
-            + [
-                _finding(site, one.name, name, operators[name], problems.get(name, ""))
-                for site in result.applied
-                for name in site.nodes
-                if name in operators and name not in made
-            ],
-        )
+        self.findings += [
+            _finding(site, one.name, name, operators[name], problems.get(name, ""))
+            for site in result.applied
+            for name in site.nodes
+            if name in operators and name not in made
+        ]
 
 
 def _finding(site: Site, by: str, node: str, operator: str, problem: str) -> Finding:

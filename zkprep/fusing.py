@@ -13,8 +13,9 @@ from zkprep import onnx_file
 from zkprep.errors import InputError
 from zkprep.files import first_line
 from zkprep.model import load_lazily
-from zkprep.passes import fusion_passes
-from zkprep.passes.base import PassResult, Site, run_passes
+from zkprep.passes import fusion_passes, settling_passes
+from zkprep.passes.base import PassResult, Site, rehearse, run_passes
+from zkprep.sparse import densify
 
 Model = TypeVar("Model", onnx.ModelProto, ir.Model)
 
@@ -27,8 +28,10 @@ def fuse(model: ir.Model) -> PassResult:
 
     Raises:
         PassError: a pass broke its contract; nothing is returned.
-        InputError: nothing here can run the model, so no change of it could be checked.
+        InputError: nothing here can run the model, so no change of it could be checked; or it
+            makes tensors that are too large.
     """
+    rehearse(model, settling_passes())
     return run_passes(model, fusion_passes())
 
 
@@ -79,8 +82,7 @@ def fuse_file(
 def _read(proto: onnx.ModelProto) -> ir.Model:
     try:
         onnx.checker.check_model(proto)
-        onnx_file.refuse_sparse(proto.graph)
-        return ir.from_proto(proto)
+        return ir.from_proto(densify(proto, Path()))
     except Exception as error:  # noqa: BLE001 - onnx documents no closed set of errors
         raise InputError(f"the model is not valid: {first_line(error)}") from None
 

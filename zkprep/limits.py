@@ -9,6 +9,7 @@ Source: found by mutating models, tests/test_fuzz_models.py.
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -16,15 +17,16 @@ from zkprep.errors import InputError
 from zkprep.files import first_line
 from zkprep.outline import outline
 
-LARGEST = 2**28
+LARGEST = 2**26
 """Most elements of a tensor."""
 
 _NO_TENSORS = frozenset(
     ("Optional", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert")
 ) | {"SequenceMap", "SplitToSequence"}
-_SIZED_BY_INPUTS = frozenset(
+SIZED_BY_INPUTS = frozenset(
     ("CenterCropPad", "Col2Im", "ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Reshape")
 ) | {"Resize", "Split", "Tile", "TopK", "Upsample"}
+"""Operators whose outputs are as large as the values of their inputs say."""
 _POSITIVE = ("dilations", "group", "kernel_shape", "strides")
 # Constants longer than this say nothing about shapes.
 _LONGEST_SHAPE = 4096
@@ -36,6 +38,7 @@ def refuse_impossible(model: ir.Model) -> None:
     Raises:
         InputError: they cannot; says which.
     """
+    _refuse_opset(model)
     proto = _written(model)
     for value in (*model.graph.inputs, *model.graph.outputs):
         _refuse_type(value)
@@ -43,9 +46,21 @@ def refuse_impossible(model: ir.Model) -> None:
     for node in model.graph.all_nodes():
         for name in _POSITIVE:
             _refuse_window(node, name)
-        if node.op_type in _SIZED_BY_INPUTS:
+        if node.op_type in SIZED_BY_INPUTS:
             _refuse_factors(node)
+        refuse_long_range(node)
     _refuse_inferred(proto)
+
+
+def _refuse_opset(model: ir.Model) -> None:
+    known = onnx.defs.onnx_opset_version()
+    for domain in ("", "ai.onnx"):
+        version = model.opset_imports.get(domain, 0)
+        if version > known:
+            raise InputError(
+                f"the model is written in operator set {version}, and {known} is the latest known",
+                hint="export it in an earlier operator set",
+            )
 
 
 def _refuse_type(value: ir.Value) -> None:
@@ -68,10 +83,15 @@ def _refuse_shape(value: ir.Value) -> None:
                 f"tensor '{value.name}' has a dimension that cannot be read: axis {axis}, "
                 f"'{dim.value}': {error}"
             ) from None
-    _refuse_sizes(value.name, [dim for dim in value.shape or () if isinstance(dim, int)])
+    refuse_sizes(value.name, [dim for dim in value.shape or () if isinstance(dim, int)])
 
 
-def _refuse_sizes(name: str | None, sizes: Iterable[int]) -> None:
+def refuse_sizes(name: str | None, sizes: Iterable[int]) -> None:
+    """Refuse a tensor of these dimensions, as far as they are known, that cannot exist.
+
+    Raises:
+        InputError: one is negative, or together they are more than LARGEST elements.
+    """
     known = list(sizes)
     if any(size < 0 for size in known):
         raise InputError(f"tensor '{name}' has a negative dimension: {known}")
@@ -129,6 +149,33 @@ def _refuse_inferred(proto: onnx.ModelProto) -> None:
         found = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except Exception:  # noqa: BLE001 - normalisation infers strictly, and says what is wrong
         return
-    for value in (*found.graph.value_info, *found.graph.output):
+    refuse_large(found)
+
+
+def refuse_long_range(node: ir.Node) -> None:
+    """Refuse a Range of constants that is too long, before ONNX writes it out to infer its size.
+
+    Raises:
+        InputError: it has more than LARGEST elements.
+    """
+    if node.op_type != "Range" or node.domain not in ("", "ai.onnx"):
+        return
+    bounds = [_constant(value) for value in node.inputs]
+    numbers = [float(one.numpy().ravel()[0]) for one in bounds if one is not None and one.size == 1]
+    if len(numbers) == 3 and numbers[2] != 0:
+        start, limit, step = numbers
+        with np.errstate(all="ignore"):
+            count = np.float64(limit - start) / step
+        if np.isfinite(count):
+            refuse_sizes(node.outputs[0].name, [max(0, math.ceil(count))])
+
+
+def refuse_large(inferred: onnx.ModelProto) -> None:
+    """Refuse a model with a tensor that cannot exist, as far as its shapes were inferred.
+
+    Raises:
+        InputError: a dimension is negative, or a tensor has more than LARGEST elements.
+    """
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
         dims = value.type.tensor_type.shape.dim
-        _refuse_sizes(value.name, [dim.dim_value for dim in dims if dim.HasField("dim_value")])
+        refuse_sizes(value.name, [dim.dim_value for dim in dims if dim.HasField("dim_value")])

@@ -24,6 +24,9 @@ from zkprep.outline import is_lazy, weight_bytes
 
 Feeds = dict[str, NDArray[Any]]
 
+# What onnx's checker says of files that are none.
+_NO_MODEL = ("parse proto", "ir_version set properly")
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -81,11 +84,13 @@ def load_lazily(path: Path) -> OnnxFile:
         found = onnx_file.read(path)
     except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
         reason = first_line(error)
-        if isinstance(error, DecodeError) or "parse proto" in reason:
+        if isinstance(error, DecodeError) or any(words in reason for words in _NO_MODEL):
             reason = "it is no protobuf: not an ONNX file, cut short or damaged"
         raise InputError(f"model '{path}' is not a valid model: {reason}") from None
-    if not list(found.model.graph):
-        raise InputError(f"model '{path}' has no nodes: there is nothing to prove")
+    graph = found.model.graph
+    for what, there in (("nodes", list(graph)), ("outputs", graph.outputs)):
+        if not there:
+            raise InputError(f"model '{path}' has no {what}: there is nothing to prove")
     refuse_impossible(found.model)
     return found
 
@@ -140,7 +145,9 @@ class Runner:
         try:
             source = serialize(model) if isinstance(model, ir.Model) else model
             source = source if isinstance(source, bytes) else str(source)
-            self._session = ort.InferenceSession(source, options, ["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                source, options, ["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # noqa: BLE001 - ONNX Runtime makes its classes at run time
             raise InputError(f"ONNX Runtime cannot load the model: {first_line(error)}") from None
 
@@ -152,7 +159,8 @@ class Runner:
         """
         names = [output.name for output in self._session.get_outputs()]
         try:
-            return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+            given = {name: np.asarray(array) for name, array in feeds.items()}
+            return dict(zip(names, self._session.run(names, given), strict=True))
         except Exception as error:  # noqa: BLE001 - as above
             raise InputError(f"ONNX Runtime cannot run the model: {first_line(error)}") from None
 

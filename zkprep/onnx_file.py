@@ -9,6 +9,7 @@ external data, is written with its weights in one file beside it.
 Source: onnx.proto, ExternalData.
 """
 
+import logging
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ import onnx_ir as ir
 
 from zkprep.files import write_atomically, write_together
 from zkprep.outline import LARGE, declared, large_weights, referring, weight_bytes
+from zkprep.sparse import densify
 from zkprep.splicing import spliced, weight_slots
+
+_LOG = logging.getLogger(__name__)
 
 EMBED_UP_TO = 2**31 - 2**20
 """Bytes of weights that fit into a protobuf, which holds 2 GiB, beside the rest of a model."""
@@ -38,10 +42,13 @@ def read(path: Path) -> OnnxFile:
 
     Raises:
         ValueError, DecodeError: not ONNX, or a weight file is missing, elsewhere or too short.
+        InputError: a sparse weight is too large to be made dense.
         onnx.checker.ValidationError: the checker rejects it.
     """
     proto, slots = _parse(path)
-    refuse_sparse(proto.graph)
+    proto = densify(proto, path.parent)
+    if proto.training_info:
+        _LOG.warning("model '%s': its training information is no part of what is proved", path)
     _bring_inner(proto.graph, path.parent)
     onnx.checker.check_model(declared(proto))
     model = ir.from_proto(proto)
@@ -89,17 +96,6 @@ def write(
     chunks = (tensor.tobytes() for tensor in weights.values())
     text = proto.SerializeToString(deterministic=True)
     write_together({beside: chunks, path: iter([text])} if weights else {path: iter([text])})
-
-
-def refuse_sparse(graph: onnx.GraphProto) -> None:
-    """Refuse sparse weights, which onnx-ir would drop (onnx/ir-py#440).
-
-    Raises:
-        ValueError: `graph` has some.
-    """
-    if graph.sparse_initializer:
-        name = graph.sparse_initializer[0].values.name
-        raise ValueError(f"'{name}' is a sparse weight; sparse weights are not supported")
 
 
 def data_beside(path: Path) -> Path:

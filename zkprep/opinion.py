@@ -22,7 +22,8 @@ from zkprep.cost.cells import assignments
 from zkprep.errors import BackendError, OutOfMemory, RangeExceeded, TimedOut, TooLarge
 from zkprep.felts import decode, dequantise
 from zkprep.heads import with_heads
-from zkprep.model import Feeds, Runner, input_specs, output_specs, save, seeded_inputs
+from zkprep.model import Feeds, input_specs, output_specs, save, seeded_inputs
+from zkprep.passes.evaluators import truth
 from zkprep.proving.fidelity import errors
 from zkprep.proving.sized import input_data
 from zkprep.support.layout import misread
@@ -57,11 +58,11 @@ class Opinion(msgspec.Struct, frozen=True):
     error: float | None = None
 
 
-def ask(model: ir.Model, given: Path, backend: Backend, heads: Sequence[Head] = ()) -> Opinion:
-    """EZKL's opinion of the prepared `model` of the file `given`, less its `heads`.
+def ask(model: ir.Model, given: ir.Model, backend: Backend, heads: Sequence[Head] = ()) -> Opinion:
+    """EZKL's opinion of the prepared `model` of the model as `given`, less its `heads`.
 
     Raises:
-        InputError: ONNX Runtime cannot run the model.
+        InputError: nothing here can run the model.
     """
     with tempfile.TemporaryDirectory(prefix="zkprep-check-") as name:
         trial = _Trial(model, given, backend, Path(name), tuple(heads))
@@ -79,7 +80,7 @@ class _Trial:
     """The prepared model in a folder of its own, to be laid out and witnessed."""
 
     model: ir.Model
-    given: Path
+    given: ir.Model
     backend: Backend
     folder: Path
     heads: tuple[Head, ...] = ()
@@ -123,7 +124,7 @@ def _ask(trial: _Trial) -> Opinion:
             agrees=True, answer="accepted; too large to witness for a check", cells=cells
         )
     feeds = _feeds(trial.model)
-    expected = Runner(trial.given)(feeds)
+    expected = truth(trial.given)(feeds)
     if not all(np.all(np.isfinite(array)) for array in expected.values()):
         return Opinion(agrees=True, answer="accepted; random input leads to no number", cells=cells)
     error = errors(trial.outputs(settings, feeds), expected).relative_error

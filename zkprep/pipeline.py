@@ -139,10 +139,14 @@ def _search(job: Job) -> Fit:
                 raise
             least = scales[0] + error.bits
             scales = [one for one in scales if one >= least] or scales[-1:]
-        except (RangeExceeded, Disagreement):
-            if len(cares) == 1:
+        except (RangeExceeded, Disagreement) as error:
+            if len(cares) > 1:
+                cares = cares[1:]
+            elif len(scales) > 1 and isinstance(error, RangeExceeded):
+                # A quotient by what is nearly 0 at this scale is smaller at a finer one.
+                scales, cares = scales[1:], list(CARES)
+            else:
                 raise
-            cares = cares[1:]
         else:
             return job.fit
 

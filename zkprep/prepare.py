@@ -13,7 +13,7 @@ from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.behead import Beheaded, behead
 from zkprep.passes.circuit import circuit_passes, rewrite
-from zkprep.passes.normalise import normalise
+from zkprep.passes.normalise import normalise, refuse_oversized
 from zkprep.support import refuse_unsupported
 
 
@@ -58,6 +58,7 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
         PassError: a pass broke its contract.
     """
     original = load(path)
+    refuse_oversized(original, dims)
     whole = normalise(original, dims).model
     body = Beheaded(whole, ()) if keep_head else behead(whole)
     chosen = (*passes.default_passes(), *circuit_passes())

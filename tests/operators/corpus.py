@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cases_arithmetic
 import cases_convolutions
+import cases_exports
 import cases_functions
 import cases_logic
 import cases_models
@@ -21,6 +22,7 @@ RECORD = Path(__file__).parent / "matrix.json"
 _FAMILIES = (
     cases_arithmetic,
     cases_convolutions,
+    cases_exports,
     cases_functions,
     cases_logic,
     cases_models,

@@ -114,6 +114,12 @@ _KNOWN = (
         "give each named dimension a value",
     ),
     _Known(
+        r"Failed to import model",
+        BackendError,
+        "its importer does not take the model",
+        _CHECK,
+    ),
+    _Known(
         r"memory allocation of (\d+) bytes failed",
         OutOfMemory,
         "an allocation of {0} bytes failed",

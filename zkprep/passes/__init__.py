@@ -14,15 +14,17 @@ from zkprep.passes.normalise.unread import RemoveUnread
 def fusion_passes() -> tuple[Pass, ...]:
     """The passes that make any model smaller and leave its interface as it is, in order."""
     return (
-        NameNodes(),
-        InlineFunctions(),
-        LiftConstants(),
-        FoldConstants(),
+        *settling_passes(),
         RemoveIdentities(),
         RecordShapes(),
         *default_passes(),
         RemoveUnread(),
     )
+
+
+def settling_passes() -> tuple[Pass, ...]:
+    """Those of `fusion_passes` behind which the sizes that constants decide are known."""
+    return NameNodes(), InlineFunctions(), LiftConstants(), FoldConstants()
 
 
 def default_passes() -> tuple[Pass, ...]:

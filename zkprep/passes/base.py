@@ -9,17 +9,20 @@ The contract, which no pass can switch off:
 6. on seeded inputs the outputs equal those of the input model within a tolerance that means
    something (`zkprep.passes.oracle`).
 
-A pass that by its nature changes the interface says so by being a `NarrowingPass`. It may drop
-inputs that have a default and make dimensions static, nothing else, and clause 6 holds on the
-inputs that remain legal. A breach is a PassError that names the passes before it.
+A pass that by its nature changes the interface says so. A `NarrowingPass` may drop inputs that have
+a default and make dimensions static, nothing else, and clause 6 holds on the inputs that remain
+legal. A `CoarseningPass` may give floating-point tensors another floating-point type; clause 6 then
+holds within the limit of the coarser of the two, and what it made is the reference from there on.
+A breach is a PassError that names the passes before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import onnx
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from zkprep.errors import PassError, ZkprepError
 from zkprep.files import first_line
@@ -93,8 +96,26 @@ class NarrowingPass(Pass, Protocol):
         ...
 
 
-def run_passes(model: ir.Model, passes: Sequence[Pass]) -> PassResult:
+@runtime_checkable
+class CoarseningPass(Pass, Protocol):
+    """A pass that may bring floating-point numbers into another floating-point type."""
+
+    @property
+    def coarsens(self) -> str:
+        """What it coarsens, e.g. "floating-point types"."""
+        ...
+
+
+Watch = Callable[[Pass, ir.Model, PassResult], None]
+
+
+def run_passes(model: ir.Model, passes: Sequence[Pass], watch: Watch | None = None) -> PassResult:
     """Run `passes` in order under the contract; sites of all of them, in order.
+
+    Args:
+        model: left untouched.
+        passes: in order.
+        watch: told of every pass, with the model before it and its result.
 
     Raises:
         PassError: a pass broke the contract, or raised something that is no refusal of the input.
@@ -102,8 +123,7 @@ def run_passes(model: ir.Model, passes: Sequence[Pass]) -> PassResult:
     """
     fingerprints = Fingerprints()
     current, fingerprint = model, fingerprints.of(model)
-    full_check = not _check(model, full_check=True)
-    numbers = _Numbers(Oracle(model))
+    contract = _Contract(_Numbers(Oracle(model)), _passes_full_check(model))
     sites: list[Site] = []
     for position, one in enumerate(passes):
         blame = _blame(passes[: position + 1])
@@ -115,24 +135,62 @@ def run_passes(model: ir.Model, passes: Sequence[Pass]) -> PassResult:
             new = fingerprints.of(result.model)
             breach = _account(current, result, changed=new != fingerprint)
             if new != fingerprint and not breach:
-                narrowing = isinstance(one, NarrowingPass)
-                breach = _interface(current, result.model, narrowing=narrowing) or _check(
-                    result.model, full_check=full_check
-                )
+                breach = contract.breach(one, current, result.model)
             if breach:
                 raise PassError(f"{blame}: {breach}")
         except ZkprepError:
             # What an earlier pass got wrong comes first: this may be its consequence.
-            numbers.settle()
+            contract.numbers.settle()
             raise
         if new != fingerprint:
-            if isinstance(one, NarrowingPass) and _signature(result.model) != _signature(current):
-                numbers.settle()
-                numbers = _Numbers(Oracle(current, feeds_of=result.model))
-            numbers.expect(blame, result.model)
+            contract.expect(one, blame, current, result.model)
+        if watch is not None:
+            watch(one, current, result)
         current, fingerprint = result.model, new
-    numbers.settle()
+    contract.numbers.settle()
     return PassResult(current, tuple(sites))
+
+
+def rehearse(model: ir.Model, passes: Sequence[Pass]) -> None:
+    """Run `passes` for what they refuse: nothing is compared, so nothing runs the model.
+
+    Raises:
+        PassError: a pass raised something that is no refusal of the input.
+        InputError: a pass refused the input.
+    """
+    for position, one in enumerate(passes):
+        model = _call(one, model, _blame(passes[: position + 1])).model
+
+
+@dataclass(slots=True)
+class _Contract:
+    """Clauses 4 to 6, for the model as it has become.
+
+    Attributes:
+        numbers: what it has to compute.
+        full_check: whether it has to pass the checker's full check.
+    """
+
+    numbers: "_Numbers"
+    full_check: bool
+
+    def breach(self, one: Pass, before: ir.Model, after: ir.Model) -> str:
+        """How `one` broke clause 4 or 5, or ""."""
+        allowed = _Allowed(isinstance(one, NarrowingPass), isinstance(one, CoarseningPass))
+        return _interface(before, after, allowed) or _check(after, full_check=self.full_check)
+
+    def expect(self, one: Pass, blame: str, before: ir.Model, after: ir.Model) -> None:
+        """Clause 6 for the pass `one`, whose interface may be another from here on."""
+        coarsened = isinstance(one, CoarseningPass)
+        narrowed = isinstance(one, NarrowingPass) and _signature(after) != _signature(before)
+        if narrowed or coarsened:
+            self.numbers.settle()
+            self.numbers = _Numbers(Oracle(before, feeds_of=after))
+        self.numbers.expect(blame, after)
+        if coarsened:
+            self.numbers.settle()
+            self.numbers = _Numbers(Oracle(after))
+            self.full_check = _passes_full_check(after)
 
 
 class _Numbers:
@@ -197,11 +255,36 @@ def _account(before: ir.Model, result: PassResult, *, changed: bool) -> str:
     return f"a site names '{min(unknown)}', which is no node" if unknown else ""
 
 
-def _interface(before: ir.Model, after: ir.Model, *, narrowing: bool) -> str:
-    """Clause 4; a narrowing pass may drop inputs that have a default and make dimensions static."""
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What a pass may change of the interface."""
+
+    narrowing: bool
+    coarsening: bool
+
+    def same_type(self, one: ir.Value, other: ir.Value) -> bool:
+        """Whether `other` has a type that `one` may have become."""
+        both = (one.dtype, other.dtype)
+        floats = all(kind is not None and kind.is_floating_point() for kind in both)
+        return one.type == other.type or (self.coarsening and floats)
+
+    def same_shape(self, one: ir.Value, other: ir.Value) -> bool:
+        """Whether `other` has a shape that `one` may have become."""
+        if one.shape is None or other.shape is None:
+            return one.shape is None and (self.narrowing or other.shape is None)
+        if len(one.shape) != len(other.shape):
+            return False
+        return all(
+            a == b or (self.narrowing and not isinstance(a, int) and isinstance(b, int))
+            for a, b in zip(one.shape, other.shape, strict=True)
+        )
+
+
+def _interface(before: ir.Model, after: ir.Model, allowed: _Allowed) -> str:
+    """Clause 4, as far as the pass is not allowed to change the interface."""
     defaults = {k for k in _names(before.graph.inputs) if k in before.graph.initializers}
     kept = set(_names(after.graph.inputs)) | set(_names(before.graph.inputs)) - defaults
-    inputs = [v for v in before.graph.inputs if v.name in kept or not narrowing]
+    inputs = [v for v in before.graph.inputs if v.name in kept or not allowed.narrowing]
     for what, old, new in (
         ("inputs", inputs, after.graph.inputs),
         ("outputs", before.graph.outputs, after.graph.outputs),
@@ -209,13 +292,16 @@ def _interface(before: ir.Model, after: ir.Model, *, narrowing: bool) -> str:
         if _names(old) != _names(new):
             return f"the {what} were {_names(old)} and are {_names(new)}"
         for one, other in zip(old, new, strict=True):
-            if not (one.type == other.type and _same_shape(one, other, narrowing=narrowing)):
+            if not (allowed.same_type(one, other) and allowed.same_shape(one, other)):
                 return (
                     f"'{one.name}' of the {what} was {one.type}{one.shape} "
                     f"and is {other.type}{other.shape}"
                 )
     for name in sorted(defaults & set(_names(after.graph.inputs))):
-        if _default(before, name) != _default(after, name):
+        old_value, new_value = _default(before, name), _default(after, name)
+        if allowed.coarsening and old_value is not None and new_value is not None:
+            old_value = old_value.astype(new_value.dtype)
+        if not _same_bytes(old_value, new_value):
             return f"the default of input '{name}' changed"
     return ""
 
@@ -227,6 +313,10 @@ def _check(model: ir.Model, *, full_check: bool) -> str:
     except Exception as error:  # noqa: BLE001 - the checker documents no closed set of errors
         return f"the ONNX checker rejects the result: {first_line(error)}"
     return ""
+
+
+def _passes_full_check(model: ir.Model) -> bool:
+    return not _check(model, full_check=True)
 
 
 def _node_names(model: ir.Model) -> set[str]:
@@ -242,18 +332,13 @@ def _signature(model: ir.Model) -> list[str]:
     return [str(value) for value in model.graph.inputs]
 
 
-def _same_shape(one: ir.Value, other: ir.Value, *, narrowing: bool) -> bool:
-    if one.shape is None or other.shape is None:
-        return one.shape is None and (narrowing or other.shape is None)
-    if len(one.shape) != len(other.shape):
-        return False
-    return all(
-        a == b or (narrowing and not isinstance(a, int) and isinstance(b, int))
-        for a, b in zip(one.shape, other.shape, strict=True)
-    )
-
-
-def _default(model: ir.Model, name: str) -> bytes | None:
-    """Bytes of the default of input `name`, or None when it has none."""
+def _default(model: ir.Model, name: str) -> NDArray[Any] | None:
+    """The default of input `name`, or None when it has none."""
     value = model.graph.initializers.get(name)
-    return None if value is None or value.const_value is None else value.const_value.tobytes()
+    return None if value is None or value.const_value is None else value.const_value.numpy()
+
+
+def _same_bytes(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())

@@ -135,6 +135,7 @@ def _difference(model: ir.Model, beheaded: Beheaded) -> str:
         except InputError as error:
             return str(error)
         for name in names:
-            if not np.allclose(outputs[name], expected[name], rtol=_LIMIT, atol=_LIMIT):
+            found, wanted = outputs[name], expected[name]
+            if not np.allclose(found, wanted, rtol=_LIMIT, atol=_LIMIT, equal_nan=True):
                 return f"output '{name}' differs"
     return ""

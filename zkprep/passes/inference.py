@@ -9,38 +9,57 @@ import onnx_ir as ir
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
+from zkprep.limits import refuse_large, refuse_long_range
 from zkprep.outline import outline
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 
 
-def infer_shapes(model: ir.Model, *, outputs: bool = True) -> None:
+def infer_shapes(model: ir.Model) -> None:
     """Write inferred shapes and types on the values of `model`, in place.
 
-    Args:
-        model: its values are written on.
-        outputs: whether those of graph outputs are, too, as far as they were symbols.
+    Raises:
+        InputError: the operators contradict each other or the declared interface, or make a tensor
+            that is too large.
+    """
+    found, reason = _strictly(model)
+    if found is None:
+        raise InputError(reason, hint="check the input shapes, and the dimensions given with --dim")
+    refuse_large(found)
+    _write(model, found, outputs=True)
+
+
+def contradiction(model: ir.Model) -> str:
+    """Where the operators contradict each other or the declared interface, as the checker sees it.
 
     Raises:
-        InputError: the operators contradict each other or the declared interface.
+        InputError: a Range is too long to be looked at.
     """
-    proto, _ = outline(model)
+    return _strictly(model, through_values=False)[1]
+
+
+def _strictly(
+    model: ir.Model, *, through_values: bool = True
+) -> tuple[onnx.ModelProto | None, str]:
+    """The outline of `model` with inferred shapes, or what contradicts what."""
+    proto = _bounded(model)
     _drop_inner_shapes(proto.graph)
     try:
-        found = onnx.shape_inference.infer_shapes(
-            proto, check_type=True, strict_mode=True, data_prop=True
+        inferred = onnx.shape_inference.infer_shapes(
+            proto, check_type=True, strict_mode=True, data_prop=through_values
         )
     except Exception as error:  # noqa: BLE001 - onnx documents no closed set of errors
-        raise InputError(
-            f"the shapes of the model do not fit its operators: {first_line(error)}",
-            hint="check the input shapes, and the dimensions given with --dim",
-        ) from None
-    _write(model, found, outputs=outputs)
+        return None, f"the shapes of the model do not fit its operators: {first_line(error)}"
+    return inferred, ""
 
 
 def record_shapes(model: ir.Model) -> None:
-    """Write what can be inferred on the inner values of `model`, in place; the interface stays."""
-    proto, _ = outline(model)
+    """Write what can be inferred on the inner values of `model`, in place; the interface stays.
+
+    Raises:
+        InputError: a tensor is too large.
+    """
+    proto = _bounded(model)
     foreign = {o for node in proto.graph.node if node.domain not in _STANDARD for o in node.output}
     told = [value for value in proto.graph.value_info if value.name in foreign]
     _drop_inner_shapes(proto.graph)
@@ -49,7 +68,15 @@ def record_shapes(model: ir.Model) -> None:
         found = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except Exception:  # noqa: BLE001 - as above; then what is recorded is all there is
         return
+    refuse_large(found)
     _write(model, found, outputs=False)
+
+
+def _bounded(model: ir.Model) -> onnx.ModelProto:
+    """The outline of `model`, in which no Range is too long to be written out."""
+    for node in model.graph.all_nodes():
+        refuse_long_range(node)
+    return outline(model)[0]
 
 
 def _write(model: ir.Model, found: onnx.ModelProto, *, outputs: bool) -> None:

@@ -13,8 +13,8 @@ from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
 from zkprep.heads import with_heads
-from zkprep.model import Runner
 from zkprep.options import Baselines, memory_limit
+from zkprep.passes.evaluators import truth
 from zkprep.proving import prover
 from zkprep.proving.assemble import slice_report, variant_report
 from zkprep.proving.fidelity import compare, errors
@@ -59,7 +59,7 @@ def variant(
         for one, made in zip(sized, witnesses, strict=True):
             outputs.update(outputs_of(one, made))
         whole = errors(
-            with_heads(job.prepared.heads, outputs), Runner(job.prepared.original)(job.feeds)
+            with_heads(job.prepared.heads, outputs), truth(job.prepared.original)(job.feeds)
         )
     times: list[Measured | None] = [*measured] or [None] * len(sized)
     slices = [slice_report(*row) for row in zip(sized, times, each, strict=True)]

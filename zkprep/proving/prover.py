@@ -17,7 +17,8 @@ import onnx_ir as ir
 from zkprep.backends.base import NOTHING_USED, Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.heads import with_heads
-from zkprep.model import Feeds, Runner, input_specs, output_specs, serialize
+from zkprep.model import Feeds, input_specs, output_specs, serialize
+from zkprep.passes.evaluators import truth
 from zkprep.proving.fidelity import require_chain_faithful, require_faithful
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, input_data, outputs_of
@@ -97,7 +98,7 @@ def require_faithful_chain(
         Imprecise: the chain or a slice is too coarse.
         Disagreement: a slice's circuit computes something else than its model.
     """
-    run, tolerance = Runner(job.prepared.original), job.options.tolerance
+    run, tolerance = truth(job.prepared.original), job.options.tolerance
     heads = job.prepared.heads
     outputs = with_heads(heads, _outputs(sized, witnesses))
     require_chain_faithful(outputs, run(job.feeds), tolerance, argmax=argmax)

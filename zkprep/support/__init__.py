@@ -9,17 +9,20 @@ tests/operators, which runs every form of every operator and is documented in do
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
 import onnx_ir as ir
 
 from zkprep.errors import UnsupportedModel
 from zkprep.passes.opset import standard_opset
 from zkprep.support.conditions import CONDITIONS
 from zkprep.support.operators import FINE, REFUSED, WRAPPING
-from zkprep.support.values import sizes
+from zkprep.support.values import known, sizes
 
 __all__ = ["Refusal", "refusals", "refuse_unsupported", "refused_operators"]
 
 _SHOWN = 5
+LARGEST_NUMBER = 2.0**72
+"""Range checks reach 2**80 at most (zkprep.wellformed), and a scale has 8 bits or more."""
 _STANDARD = ("", "ai.onnx")
 _KINDS = ir.DataType
 _NARROW = frozenset(
@@ -29,9 +32,7 @@ _TYPES = _NARROW | {
     _KINDS.BOOL,
     _KINDS.INT32,
     _KINDS.INT64,
-    _KINDS.FLOAT16,
     _KINDS.FLOAT,
-    _KINDS.DOUBLE,
 }
 
 
@@ -118,9 +119,23 @@ def _why_refused(node: ir.Node, opset: int) -> str:
     for value in (*node.inputs, *node.outputs):
         if value is not None and value.dtype is not None and value.dtype not in _TYPES:
             return f"EZKL has no numbers of type {value.dtype.name.lower()}"
+    if reason := _why_no_number(node):
+        return reason
     made = node.outputs[0].dtype
     if made is not None and made in _NARROW and node.op_type in WRAPPING:
         return f"{made.name.lower()} wraps around, and a circuit's integers do not"
     if node.op_type in CONDITIONS:
         return CONDITIONS[node.op_type](node, opset)
+    return ""
+
+
+def _why_no_number(node: ir.Node) -> str:
+    """Whether a constant of `node` is a number that no range of a circuit reaches."""
+    for value in node.inputs:
+        constant = known(value)
+        if constant is None or constant.dtype.kind != "f" or not constant.size:
+            continue
+        largest = constant.flat[np.argmax(np.abs(constant))]
+        if not abs(largest) < LARGEST_NUMBER:
+            return f"it reads the number {largest:.3g}, and no circuit's range holds it"
     return ""

@@ -11,13 +11,13 @@ import numpy as np
 import onnx_ir as ir
 
 from zkprep.passes.normalise.identity import why_no_copy
+from zkprep.passes.repair.recurrences import why_not_unrolled
 from zkprep.support import windows
 from zkprep.support.values import holds_integers, known, never_negative, operand, sizes
 
 Condition = Callable[[ir.Node, int], str]
 
 _WHOLE = frozenset(("Ceil", "Floor", "Round", "Sign"))
-_FLOATING = frozenset((ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE))
 _LARGEST_PRODUCT = 4
 
 
@@ -27,6 +27,8 @@ def _arg_extreme(node: ir.Node, _opset: int) -> str:
 
 
 def _batch_normalisation(node: ir.Node, _opset: int) -> str:
+    if node.attributes.get_int("spatial", 1) == 0:
+        return "it has one mean and variance per activation, not per channel"
     training = node.attributes.get_int("training_mode", 0)
     return "it is in training mode" if training else ""
 
@@ -35,11 +37,11 @@ def _cast(node: ir.Node, _opset: int) -> str:
     source, target = operand(node, 0), node.outputs[0].dtype
     if source is None or source.dtype is None or target is None:
         return "its types are not known"
-    if source.dtype == ir.DataType.BOOL or target in _FLOATING:
+    if source.dtype == ir.DataType.BOOL or target == ir.DataType.FLOAT:
         return ""
     if target == ir.DataType.BOOL:
         return "EZKL casts to bool without comparing with 0"
-    if source.dtype not in _FLOATING or _is_whole(source) or never_negative(source):
+    if source.dtype != ir.DataType.FLOAT or _is_whole(source) or never_negative(source):
         return ""
     return "EZKL rounds negative numbers down, and a cast rounds towards 0"
 
@@ -159,8 +161,13 @@ def _product(node: ir.Node, _opset: int) -> str:
     return f"EZKL multiplies {factors} factors before it rescales, which no circuit's range holds"
 
 
-def _recurrence(_node: ir.Node, _opset: int) -> str:
-    return "its state starts whole, at 0, and EZKL keeps it whole; export it unrolled"
+def _recurrence(node: ir.Node, _opset: int) -> str:
+    reason = why_not_unrolled(node) or "it is not unrolled"
+    return f"EZKL keeps its state whole, as it starts, and {reason}"
+
+
+def _running_sum(_node: ir.Node, _opset: int) -> str:
+    return "EZKL sums up from a whole number on, and its axis is not constant"
 
 
 def _mean(node: ir.Node, _opset: int) -> str:
@@ -211,7 +218,7 @@ CONDITIONS: dict[str, Condition] = {
     "Celu": _celu,
     "Conv": windows.convolution,
     "ConvTranspose": windows.transposed_convolution,
-    "CumSum": _recurrence,
+    "CumSum": _running_sum,
     "Div": _divide,
     "Dropout": _dropout,
     "Einsum": _einsum,

@@ -13,14 +13,12 @@ from zkprep.passes.repair.group_norms import GroupsAsInstances
 from zkprep.passes.repair.norms import PlainNorms
 from zkprep.passes.repair.opsets import RaiseOpset
 from zkprep.passes.repair.powers import PlainPowers
-from zkprep.passes.repair.precision import SinglePrecision
 from zkprep.passes.repair.quantised import DequantiseWeights
 from zkprep.passes.repair.running_sums import MultiplyRunningSums
 from zkprep.passes.repair.twins import CopyTwinOutputs
 
 LIFTED = "a = Abs(x) b = Add(a, half)"
 FLOORED = "a = Floor(x)"
-HALVES = "(float16[1,8] x) => (float16[1,4] y)"
 FEATURES = "(float[1,4,3,3] x) => (float[1,4,3,3] y)"
 PIXELS = "(float[1,4,3,3] x) => (float y)"
 BATCH = "(float[2,3,4,4] x) => (float y)"
@@ -138,14 +136,6 @@ CONSTRUCTS: Mapping[str, Construct] = {
         q=BYTES,
         s=[0.02, 0.1, 0.3],
         o=np.array([3, 0, 1], np.int8),
-    ),
-    "Gemm in half precision": broken(
-        SinglePrecision(),
-        HALVES,
-        "y = Gemm(x, w, b)",
-        "Cast Gemm Cast",
-        w=normal(8, 4).astype(np.float16),
-        b=normal(4).astype(np.float16),
     ),
     "Softmax of operator set 11": broken(
         RaiseOpset(),

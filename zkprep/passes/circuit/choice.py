@@ -13,7 +13,7 @@ import onnx_ir as ir
 from zkprep.cost.price import Price, price
 from zkprep.passes.base import Pass, PassResult, Site
 from zkprep.passes.opset import standard_opset
-from zkprep.passes.repair.draft import Draft, Rule, repair
+from zkprep.passes.repair.draft import Answer, Draft, Rule, repair
 
 Alike = Callable[[ir.Node], Hashable]
 """What nodes that are decided together have in common."""
@@ -102,7 +102,7 @@ def _kinds(model: ir.Model, rule: Rule, alike: Alike) -> list[set[str]]:
     """Names of the nodes that `rule` would rewrite, those that are alike together, in order."""
     kinds: dict[Hashable, set[str]] = {}
     for node, found in _answers(model, rule):
-        if isinstance(found, ir.Value):
+        if found is not None and not isinstance(found, str):
             kinds.setdefault(alike(node), set()).add(str(node.name))
     return list(kinds.values())
 
@@ -112,7 +112,7 @@ def _refused(model: ir.Model, title: str, rule: Rule) -> list[Site]:
     return [Site(title, (str(n.name),), found) for n, found in answers if isinstance(found, str)]
 
 
-def _answers(model: ir.Model, rule: Rule) -> list[tuple[ir.Node, ir.Value | str | None]]:
+def _answers(model: ir.Model, rule: Rule) -> list[tuple[ir.Node, Answer]]:
     """What `rule` says to every standard node; drafting leaves traces, so on a copy."""
     copy = model.clone()
     opset = standard_opset(copy)

@@ -1,10 +1,11 @@
-"""Identity and inference-mode Dropout nodes go: their readers read what they copied.
+"""What only copies goes: Identity, inference-mode Dropout, Cast to the type a tensor has already.
 
 A Dropout copies when its mask is unread and it is not training: from opset 12 on training_mode is
 absent or constant false, before opset 7 is_test is 1, in between always.
 
 Where the copy is an output of its graph, the copied tensor takes its name, unless the copied tensor
-has a name to keep: as an input, an initializer, another output, or a tensor of an outer graph.
+has a name to keep: as an input, an initializer, another output, or a tensor of an outer graph. Then
+an Identity stays.
 """
 
 from dataclasses import dataclass
@@ -30,16 +31,35 @@ class RemoveIdentities:
         sites = []
         for graph in result.graphs():
             for node in graph:
-                if node.domain != "" or node.op_type not in ("Identity", "Dropout"):
+                if node.domain != "" or not _may_copy(node):
                     continue
-                reason = why_no_copy(node, opset) or bypass(graph, node, node.inputs[0])
-                sites.append(Site(f"{node.op_type} removed", (str(node.name),), reason))
+                reason = why_no_copy(node, opset)
+                left = reason or bypass(graph, node, node.inputs[0])
+                title = f"{node.op_type} removed"
+                if left and not reason and node.op_type != "Identity":
+                    title, left = f"{node.op_type} written as an Identity", ""
+                    _write_as_identity(node)
+                sites.append(Site(title, (str(node.name),), left))
         return PassResult(result, tuple(sites))
 
 
+def _may_copy(node: ir.Node) -> bool:
+    if node.op_type != "Cast":
+        return node.op_type in ("Identity", "Dropout")
+    source = node.inputs[0]
+    return source is not None and source.dtype is not None and source.dtype == node.outputs[0].dtype
+
+
+def _write_as_identity(node: ir.Node) -> None:
+    node.op_type = "Identity"
+    node.attributes.clear()
+    node.resize_inputs(1)
+    node.resize_outputs(1)
+
+
 def why_no_copy(node: ir.Node, opset: int) -> str:
-    """Why `node`, an Identity or a Dropout, is more than a copy; or ""."""
-    if node.op_type == "Identity":
+    """Why `node`, which may be a copy, is more than that; or ""."""
+    if node.op_type != "Dropout":
         return ""
     for mask in node.outputs[1:]:
         if mask.uses() or mask.is_graph_output():

@@ -1,7 +1,8 @@
 """Every node has a name of its own: reports, rewrite groups and cuts speak of nodes by name.
 
 Given names stay where they are unique; of several equal ones the first stays. A node without a name
-becomes `<OpType>_<first output>`.
+becomes `<OpType>_<first output>`. A node that is called like an input or a constant is renamed,
+because EZKL's importer gives both to nodes of its own.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,17 @@ class NameNodes:
         """Name the nodes that need it; tensor names stay."""
         named = model.clone()
         names, seen = Names(named), set[str]()
+        sources = {
+            value.name for value in (*named.graph.inputs, *named.graph.initializers.values())
+        }
         sites = []
         for graph in every_graph(named):
             for node in graph:
-                if not node.name or node.name in seen:
+                old = node.name
+                if not old or old in seen or old in sources:
                     first = next((o.name for o in node.outputs if o.name), "")
-                    node.name = names.fresh(node.name or f"{node.op_type}_{first}")
-                    sites.append(Site("node named", (), created=(node.name,)))
-                seen.add(node.name)
+                    node.name = names.fresh(old or f"{node.op_type}_{first}")
+                    gone = (old,) if old and old not in seen else ()
+                    sites.append(Site("node named", gone, created=(node.name,)))
+                seen.add(str(node.name))
         return PassResult(named, tuple(sites))

@@ -7,6 +7,7 @@ has a site with the reason. They expect a normalised model: static shapes, expli
 from zkprep.passes.base import Pass
 from zkprep.passes.repair.average_pools import PlainAveragePools
 from zkprep.passes.repair.casts import TruncateCasts
+from zkprep.passes.repair.clips import OpenClips
 from zkprep.passes.repair.differences import TurnDifferences
 from zkprep.passes.repair.dilations import StuffDilations
 from zkprep.passes.repair.equalities import ChooseEquals
@@ -16,13 +17,15 @@ from zkprep.passes.repair.functions import ExpandFunctions
 from zkprep.passes.repair.group_norms import GroupsAsInstances
 from zkprep.passes.repair.groups import SplitTransposedGroups
 from zkprep.passes.repair.indices import CountFromStart
+from zkprep.passes.repair.masks import FiniteMasks
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 from zkprep.passes.repair.norms import PlainNorms
 from zkprep.passes.repair.opsets import RaiseOpset
 from zkprep.passes.repair.pads import PlainPads
+from zkprep.passes.repair.picks import GatherRows
 from zkprep.passes.repair.powers import PlainPowers
-from zkprep.passes.repair.precision import SinglePrecision
 from zkprep.passes.repair.quantised import DequantiseWeights
+from zkprep.passes.repair.recurrences import UnrollRecurrences
 from zkprep.passes.repair.resizes import PlainResizes
 from zkprep.passes.repair.running_sums import MultiplyRunningSums
 from zkprep.passes.repair.scatters import GatherScatters
@@ -41,8 +44,8 @@ def definitions() -> tuple[Pass, ...]:
 def repairs() -> tuple[Pass, ...]:
     """The repairs in order; a pass that writes operators another one repairs goes before it."""
     return (
-        SinglePrecision(),
         DequantiseWeights(),
+        UnrollRecurrences(),
         StuffDilations(),
         SplitTransposedGroups(),
         PlainNorms(),
@@ -52,10 +55,13 @@ def repairs() -> tuple[Pass, ...]:
         PlainResizes(),
         GatherTiles(),
         ExpandInPlace(),
+        FiniteMasks(),
+        GatherRows(),
         CountFromStart(),
         GatherScatters(),
         MaskTriangles(),
         MultiplyRunningSums(),
+        OpenClips(),
         ChooseMaxima(),
         PlainPowers(),
         TurnDifferences(),

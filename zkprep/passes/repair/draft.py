@@ -2,15 +2,15 @@
 
 A rule looks at one node. It answers None when the node is none of its business, a reason (a string)
 when it is but cannot be repaired, and otherwise the value that takes the place of the node's first
-output, after drafting the operators that compute it. Nothing of a draft is in the model before it
-is accepted; the node that makes the result keeps the name of the node it stands for, and the result
-keeps the name of the tensor.
+output, or those of several, after drafting the operators that compute them. Nothing of a draft is
+in the model before it is accepted; the node that makes the first result keeps the name of the node
+it stands for, and every result keeps the name of the tensor.
 
 Drafted operators follow the standard operator set of version 13 and later, in which axes of
 Squeeze, Unsqueeze, Split and ReduceSum are inputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,31 +64,39 @@ class Draft:
         """The slices of `data` at `places` of `axis`: a copy, which costs no cells."""
         return self.op("Gather", data, self.constant(f"places_{axis}", places), axis=axis)
 
-    def accept(self, result: ir.Value, names: Names) -> tuple[str, ...]:
+    def accept(self, results: "Results", names: Names) -> tuple[str, ...]:
         """Put the draft in the node's place; the names of the nodes that are new."""
-        node, old, graph = self.node, self.node.outputs[0], self.node.graph
-        last = result.producer()
-        assert isinstance(graph, ir.Graph) and last in self.nodes
+        node, graph = self.node, self.node.graph
+        assert isinstance(graph, ir.Graph)
+        taken = [(old, new) for old, new in zip(node.outputs, results, strict=False) if new]
         for role, value in self._constants:
-            value.name = names.fresh(f"{old.name}_{role}")
+            value.name = names.fresh(f"{taken[0][0].name}_{role}")
             graph.register_initializer(value)
         for one in self.nodes:
             one.name = names.fresh(f"{node.name}_{one.op_type}")
             for output in one.outputs:
-                output.name = names.fresh(f"{old.name}_{one.op_type}")
-        result.shape, result.type = old.shape, old.type
-        result.doc_string = old.doc_string
-        result.metadata_props.update(old.metadata_props)
+                output.name = names.fresh(f"{taken[0][0].name}_{one.op_type}")
         graph.insert_before(node, self.nodes)
-        old.replace_all_uses_with(result, replace_graph_outputs=True)
+        for old, new in taken:
+            new.shape, new.type, new.doc_string = old.shape, old.type, old.doc_string
+            new.metadata_props.update(old.metadata_props)
+            old.replace_all_uses_with(new, replace_graph_outputs=True)
         graph.remove(node, safe=True)
         for one in self.absorbed:
             graph.remove(one, safe=True)
-        last.name, result.name = node.name, old.name
+        for old, new in taken:
+            new.name = old.name
+        last = taken[0][1].producer()
+        assert last in self.nodes
+        last.name = node.name
         return tuple(str(one.name) for one in self.nodes if one is not last)
 
 
-Rule = Callable[[ir.Node, Draft], ir.Value | str | None]
+Results = Sequence[ir.Value | None]
+"""What takes the place of each output of a node; None where nothing reads it."""
+Answer = ir.Value | Results | str | None
+"""A rule: what replaces the node, why it must stay, or None where it is none of its business."""
+Rule = Callable[[ir.Node, Draft], Answer]
 
 
 def repair(model: ir.Model, title: str, rule: Rule) -> PassResult:
@@ -101,15 +109,23 @@ def repair(model: ir.Model, title: str, rule: Rule) -> PassResult:
         found = rule(node, draft)
         if found is None:
             continue
-        reason = found if isinstance(found, str) else _why_not(node, opset)
         created: tuple[str, ...] = ()
-        if not isinstance(found, str) and not reason:
-            created = draft.accept(found, names)
+        if isinstance(found, str):
+            reason = found
+        else:
+            results = [found] if isinstance(found, ir.Value) else found
+            reason = _why_not(node, results, opset)
+            created = () if reason else draft.accept(results, names)
         gone = (node,) if reason else (*reversed(draft.absorbed), node)
         sites.append(Site(title, tuple(str(one.name) for one in gone), reason, created))
     if any(site.applied for site in sites):
         infer_shapes(result)
     return PassResult(result, tuple(sites))
+
+
+def is_read(value: ir.Value) -> bool:
+    """Whether a node reads it, or the graph puts it out."""
+    return bool(value.uses()) or value.is_graph_output()
 
 
 def known(value: ir.Value | None) -> Array | None:
@@ -130,10 +146,10 @@ def operand(node: ir.Node, position: int) -> ir.Value | None:
     return node.inputs[position] if position < len(node.inputs) else None
 
 
-def _why_not(node: ir.Node, opset: int) -> str:
+def _why_not(node: ir.Node, results: Results, opset: int) -> str:
     if opset < OLDEST_OPSET:
         return f"it is written in operator set {opset}, older than {OLDEST_OPSET}"
-    for output in node.outputs[1:]:
-        if output.uses() or output.is_graph_output():
+    for output in node.outputs[len(results) :]:
+        if is_read(output):
             return f"its output '{output.name}' is read"
     return ""

@@ -35,6 +35,7 @@ class ExpandFunctions:
     """Of the operators EZKL lacks, those are left that ONNX does not define by others."""
 
     name: ClassVar[str] = "expand-functions"
+    narrows: ClassVar[str] = "symbolic dimensions of the outputs"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Write the definitions in."""

@@ -26,6 +26,7 @@ class GroupsAsInstances:
     """No GroupNormalization with constant scale and bias is left."""
 
     name: ClassVar[str] = "groups-as-instances"
+    narrows: ClassVar[str] = "symbolic dimensions of the outputs"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Write the groups as instances."""

@@ -45,6 +45,7 @@ class RaiseOpset:
     """The model is written in an operator set that repairs can be drafted in."""
 
     name: ClassVar[str] = "raise-opset"
+    narrows: ClassVar[str] = "symbolic dimensions of the outputs"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Rewrite every operator that an older set means otherwise."""

@@ -16,7 +16,7 @@ from zkprep.passes.repair.draft import Draft, known, operand, repair, sizes
 
 @dataclass(frozen=True, slots=True)
 class MultiplyRunningSums:
-    """No CumSum of floats along a constant axis is left."""
+    """No CumSum along a constant axis is left."""
 
     name: ClassVar[str] = "multiply-running-sums"
 
@@ -33,8 +33,8 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     data, where = operand(node, 0), known(operand(node, 1))
     if data is None or data.dtype is None or where is None:
         return "its axis is not constant"
-    if not data.dtype.is_floating_point():
-        return "it computes in integers"
+    if data.dtype not in (ir.DataType.FLOAT, ir.DataType.INT32, ir.DataType.INT64):
+        return "it computes in numbers that wrap around"
     rank = len(sizes(data))
     axis = int(where.item()) % rank
     square = np.ones((sizes(data)[axis],) * 2)
