@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
-from tune_chains import PLENTY, add, chain, conv
+from tune_chains import CONV, PLENTY, add, chain, conv
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.work import Machine
@@ -20,7 +20,7 @@ from zkprep.tune import (
     proof_bytes,
     tuned,
 )
-from zkprep.wellformed import LARGEST_RANGE
+from zkprep.wellformed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE
 
 LINE = [conv("one", "x", "a"), conv("two", "a", "b"), conv("three", "b", "c")]
 SKIP = [conv("one", "x", "a"), conv("two", "a", "b"), add("three", "a", "b", "c")]
@@ -155,3 +155,29 @@ def test_savings_add_up_from_ezkls_settings_to_the_chosen() -> None:
         assert sum(one.cpu_seconds for one in savings) == pytest.approx(seconds - choice.seconds)
         assert sum(one.pk_bytes for one in savings) == made.pk_bytes - choice.layout.pk_bytes
         assert {one.setting for one in savings} >= {"digits; rows", "rebase beyond scale"}
+
+
+def test_rebases_are_put_off_no_further_than_a_statement_may_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However small the values: to four times scale 30, and not to five times."""
+    convs = " ".join(f"c{n + 1} = Conv <{CONV}> (c{n}, w_{n})" for n in range(6))
+    deep = (
+        '<ir_version: 8, opset_import: ["" : 17]>\n'
+        f"deep (float[1, 4, 6, 6] c0) => (float[1, 4, 6, 6] c6) {{ {convs} }}"
+    )
+
+    def furthest() -> int:
+        (circuits,) = chain([deep], largest=1e-30)
+        return max(point.limit for point in circuits.points(30, 30))
+
+    assert furthest() == 4 * 30 <= LARGEST_DEFERRED_SCALE
+    monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)
+    assert furthest() > LARGEST_DEFERRED_SCALE
+
+
+def test_rows_can_be_asked_for() -> None:
+    for logrows in (11, 13):
+        limits = Limits(PLENTY, logrows=logrows, least=logrows)
+        choices = tuned(chain(LINE, limits=limits), SCALE)
+        assert {choice.spec.logrows for choice in choices} == {logrows}

@@ -22,6 +22,7 @@ from zkprep.errors import BackendError, RangeExceeded
 from zkprep.model import output_specs
 from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.demand import Demand
+from zkprep.wellformed import LARGEST_DEFERRED_SCALE
 
 LEGS = range(1, 7)
 # With one column EZKL counts cells in the order its threads run: eight runs of gen_settings gave
@@ -34,9 +35,6 @@ LARGEST_TABLE = 1 << 20
 
 LARGEST_INTEGER = 1 << 80
 """What range checks may reach (zkprep.wellformed)."""
-
-LARGEST_DEFERRED_SCALE = 127
-"""Scale that may be reached before a rebase (zkprep.wellformed)."""
 
 
 @dataclass(slots=True)
