@@ -1,7 +1,9 @@
 """Where SRS files come from, and which of them is the ceremony's."""
 
 import hashlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,14 +93,20 @@ def test_a_test_file_is_never_made_anew(fresh_cache: Path) -> None:
     assert srs.generate(K, failing) == made
 
 
-def test_of_two_that_generate_at_once_the_first_to_finish_wins(fresh_cache: Path) -> None:
-    class Slower(FakeBackend):
-        def gen_srs(self, out: Path, logrows: int) -> Usage:
-            srs.generate(logrows, FakeBackend())
-            out.write_bytes(b"too late")
-            return USAGE
+def test_of_two_that_generate_at_once_the_second_waits(fresh_cache: Path) -> None:
+    begun, others = threading.Event(), []
 
-    made = srs.generate(K, Slower())
+    class Slow(FakeBackend):
+        def gen_srs(self, out: Path, logrows: int) -> Usage:
+            others.append(pool.submit(srs.generate, logrows, failing))
+            begun.wait(0.3)  # nobody sets it: the other has the time to go wrong
+            assert not others[0].done()
+            return super().gen_srs(out, logrows)
+
+    failing = FakeBackend(fail={"gen_srs": AssertionError("generated again")})
+    with ThreadPoolExecutor(1) as pool:
+        made = srs.generate(K, Slow())
+        assert others[0].result() == made
     assert made.path.stat().st_size == file_bytes(K)
     assert [path.name for path in made.path.parent.iterdir()] == [made.path.name]
 

@@ -9,13 +9,10 @@ import pytest
 
 from zkprep.backends.base import Usage
 from zkprep.errors import InputError
+from zkprep.events import silent
 from zkprep.store import Run, open_run
 
 USAGE = Usage(1.0, 2.0, 3)
-
-
-def silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
-    return
 
 
 class Counter:

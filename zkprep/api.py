@@ -1,14 +1,16 @@
 """The verbs of the command line as Python functions; `import zkprep` offers them all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from zkprep import audit, chain, pipeline
-from zkprep.backends.base import Backend, Usage
+from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.check import CheckReport, check
+from zkprep.events import Notify, silent
+from zkprep.execute.task import Executor
 from zkprep.files import file_digest, write_atomically
 from zkprep.fusing import fuse_file, fuse_model
 from zkprep.model import save
@@ -20,7 +22,6 @@ from zkprep.report import compare as comparing
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import Report, read_report
 from zkprep.slices import Slicing
-from zkprep.store import Notify
 
 __all__ = [
     "check_model",
@@ -106,20 +107,23 @@ def measure(
     notify: Notify | None = None,
 ) -> Report:
     """See `zkprep.pipeline.measure`; EZKL and silence by default."""
-    return pipeline.measure(model, input, options, backend or EzklBackend(), notify or _silent)
+    return pipeline.measure(model, input, options, backend or EzklBackend(), notify or silent)
 
 
 def prove(
     model: Path,
-    input: Path,
+    input: Path | Sequence[Path],
     out: Path,
     options: Options = DEFAULTS,
     *,
     backend: Backend | None = None,
+    executor: Executor | None = None,
     notify: Notify | None = None,
 ) -> Report:
-    """See `zkprep.pipeline.prove`; EZKL and silence by default."""
-    return pipeline.prove(model, input, out, options, backend or EzklBackend(), notify or _silent)
+    """See `zkprep.pipeline.prove`; EZKL in workers on this machine and silence by default."""
+    inputs = [input] if isinstance(input, Path) else input
+    made = backend or EzklBackend()
+    return pipeline.prove(model, inputs, out, options, made, notify or silent, executor=executor)
 
 
 def verify(
@@ -149,10 +153,6 @@ def compare(before: Path, after: Path, *, force: bool = False) -> comparing.Comp
         InputError: unreadable, or not comparable.
     """
     return comparing.compare(read_report(before), read_report(after), force=force)
-
-
-def _silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
-    return
 
 
 def _write_slices(slicing: Slicing, summary: CutSummary, out: Path) -> None:

@@ -14,11 +14,13 @@ import numpy as np
 
 from zkprep import chain, srs, statement
 from zkprep.backends.base import Backend
-from zkprep.errors import InputError, ProofRejected, VerificationError
+from zkprep.errors import InputError, ProofRejected, StatementError, VerificationError
 from zkprep.input_file import read_tensors
 from zkprep.public import read_public, read_statement
 from zkprep.statement import Statement
 from zkprep.trust import SrsFiles
+
+_INPUT_FOLDER = re.compile(r"\d{3,}", re.ASCII)
 
 
 def verify(
@@ -67,14 +69,74 @@ def verify(
     )
 
 
+def verify_all(
+    public: Path,
+    backend: Backend,
+    *,
+    expect: str | None = None,
+    model: Path | None = None,
+    allow_test_srs: bool = False,
+    told: Path | None = None,
+) -> dict[str, chain.Verdict]:
+    """`verify` for every input of a run: verdicts by the name of its folder.
+
+    The first statement that is accepted is the anchor of all others: it names the same function,
+    and a model is rebuilt once.
+
+    Raises:
+        InputError: as `verify`, or one input is told and there are several.
+        VerificationError: as `verify`; names the input if there are several.
+    """
+    verdicts: dict[str, chain.Verdict] = {}
+    several = folders(public)
+    if told is not None and len(several) > 1:
+        raise InputError(
+            f"'{public}' holds proofs of {len(several)} inputs, and one is told",
+            hint=f"verify the folder of that input, such as '{several[0]}'",
+        )
+    for folder in several:
+        try:
+            found = verify(
+                folder,
+                backend,
+                expect=expect,
+                model=model,
+                allow_test_srs=allow_test_srs,
+                told=told,
+            )
+        except VerificationError as error:
+            if len(several) == 1:
+                raise
+            raise type(error)(f"input {folder.name}: {error}", hint=error.hint) from None
+        verdicts[folder.name] = found
+        expect, model = found.digest, None
+    return verdicts
+
+
 def claim_of(public: Path) -> Statement:
     """The statement of RUN/public (untrusted), well-formed but not verified.
 
     Raises:
         InputError: not a folder.
-        StatementError: no statement, or not well-formed.
+        StatementError: no statement, not well-formed, or not the same for every input.
     """
-    return statement.load(read_statement(_public_folder(public)))
+    claims = {read_statement(folder) for folder in folders(public)}
+    if len(claims) > 1:
+        raise StatementError(f"the inputs of '{public}' have different statements")
+    return statement.load(claims.pop())
+
+
+def folders(public: Path) -> list[Path]:
+    """The public folder of every input of a run: the one given, or those inside it.
+
+    Raises:
+        InputError: not a folder.
+    """
+    outer = _public_folder(public)
+    if (outer / "statement.json").is_file():
+        return [outer]
+    inner = sorted(path for path in outer.iterdir() if _INPUT_FOLDER.fullmatch(path.name))
+    return inner or [outer]
 
 
 def _public_folder(given: Path) -> Path:

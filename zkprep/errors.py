@@ -5,7 +5,9 @@
       UnsupportedModel          operators that EZKL cannot prove rightly, each with its reason
       PassError                 a pass broke its contract: our bug
       BackendError              the prover failed: stage, slice, its own words
-        OutOfMemory, TimedOut, RangeExceeded, TooLarge
+        RangeExceeded, TooLarge
+        WorkerLost              its worker ended without an answer
+          OutOfMemory, TimedOut, Crashed
       Disagreement              a circuit computes something else than the model
       Imprecise                 a circuit computes the model too coarsely for the tolerance
       VerificationError         exit 1: the answer is no
@@ -50,12 +52,20 @@ class BackendError(ZkprepError):
         self.slice_name = slice_name
 
 
-class OutOfMemory(BackendError):
+class WorkerLost(BackendError):
+    """The prover's worker ended without an answer: another try, with more room, may have one."""
+
+
+class OutOfMemory(WorkerLost):
     """The prover was killed, or would be, for lack of memory."""
 
 
-class TimedOut(BackendError):
-    """The prover did not answer within its time limit and was killed."""
+class TimedOut(WorkerLost):
+    """The prover did not answer within its time limit, or stopped working, and was killed."""
+
+
+class Crashed(WorkerLost):
+    """The prover panicked, or a signal ended it."""
 
 
 class RangeExceeded(BackendError):

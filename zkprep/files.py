@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import platformdirs
+
 from zkprep.errors import InputError
 
 
@@ -46,6 +48,11 @@ def write_together(contents: Mapping[Path, bytes | Iterable[bytes]]) -> None:
             raise
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
+
+
+def cache_folder() -> Path:
+    """Where zkprep keeps what all runs share; ZKPREP_CACHE moves it."""
+    return Path(os.environ.get("ZKPREP_CACHE") or platformdirs.user_cache_dir("zkprep"))
 
 
 def digest(data: bytes) -> str:

@@ -4,7 +4,7 @@ Every tensor is checked against its graph input before any work is spent on it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from zkprep.files import first_line
 from zkprep.input_file import UNREADABLE, fit, read_archive, read_document, read_tensors
 from zkprep.model import Feeds, TensorSpec, input_specs
 
+_HEAD_BYTES = 64
+
 
 def read_input(path: Path, model: ir.Model) -> Feeds:
     """The user's input for `model` from EZKL's JSON (`{"input_data": [[...], ...]}`), .npz or .npy.
@@ -27,6 +29,36 @@ def read_input(path: Path, model: ir.Model) -> Feeds:
         InputError: unreadable, wrong names, count, shape or dtype, or not finite.
     """
     return read_tensors(path, input_specs(model))
+
+
+def read_inputs(paths: Sequence[Path], model: ir.Model) -> tuple[Feeds, ...]:
+    """All inputs of several files: each file one (`read_input`), or a batch (`read_samples`).
+
+    A batch is a JSON list, or an archive whose tensors have one axis more than the model's inputs.
+
+    Raises:
+        InputError: as these two.
+    """
+    inputs: list[Feeds] = []
+    for path in paths:
+        if _is_batch(path, model):
+            inputs += read_samples(path, model)
+        else:
+            inputs.append(read_input(path, model))
+    return tuple(inputs)
+
+
+def _is_batch(path: Path, model: ir.Model) -> bool:
+    """Whether a file holds several inputs; False where it cannot be read, which is told later."""
+    specs = input_specs(model)
+    try:
+        if path.suffix in (".npz", ".npy"):
+            arrays = read_archive(path, specs)
+            return all(arrays[spec.name].ndim == len(spec.static_shape) + 1 for spec in specs)
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES).lstrip()[:1] == b"["
+    except (OSError, ValueError, KeyError, TypeError, EOFError, InputError):
+        return False
 
 
 def read_samples(path: Path, model: ir.Model) -> tuple[Feeds, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from zkprep.errors import InputError
+from zkprep.room import available_memory
 
 MEMORY_SHARE = 0.8
 SCALES = (8, 10, 12, 14, 16)
@@ -103,9 +104,7 @@ def memory_limit(options: Options) -> int:
     """Most bytes that proving a slice may take: what was asked for, or a share of what is free."""
     if options.memory is not None:
         return options.memory
-    import psutil
-
-    return int(MEMORY_SHARE * psutil.virtual_memory().available)
+    return int(MEMORY_SHARE * available_memory())
 
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}

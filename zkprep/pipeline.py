@@ -1,30 +1,34 @@
 """The whole story: prepare, cut, size, witness, prove, publish, verify, report."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from zkprep import audit, srs
-from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness
-from zkprep.errors import Disagreement, Imprecise, RangeExceeded, VerificationError
-from zkprep.inputs import inputs_like, read_input, read_samples
+from zkprep.backends.base import NOTHING_USED, Backend, Usage
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded
+from zkprep.events import Notify
+from zkprep.execute.local import local_executor
+from zkprep.execute.task import Executor
+from zkprep.files import digest
+from zkprep.inputs import inputs_like, read_inputs, read_samples
 from zkprep.model import Feeds, save, seeded_inputs
 from zkprep.options import SCALES, Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
 from zkprep.proving.assemble import assemble
-from zkprep.proving.compose import Keyed, compose
 from zkprep.proving.drawn import drawn_as_reported
+from zkprep.proving.fidelity import Errors
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.sized import Sized, input_data
 from zkprep.proving.sizing import cut_and_size
+from zkprep.publish import publish
 from zkprep.report.types import Report, Variant, Verdict, dump
+from zkprep.runs import Asked, limits_of
 from zkprep.slices import Slicing
-from zkprep.statement import digest
-from zkprep.statement import dump as dump_statement
-from zkprep.store import Notify, Run, open_run
+from zkprep.store import Run, open_run
 
 SEED = 0
 SAMPLE_SEEDS = (1, 2)
@@ -33,33 +37,46 @@ CARES = ((4, 16), (4, 1), (1024, 1))
 
 
 def prove(
-    model: Path, data: Path, out: Path, options: Options, backend: Backend, notify: Notify
+    model: Path,
+    data: Sequence[Path],
+    out: Path,
+    options: Options,
+    backend: Backend,
+    notify: Notify,
+    *,
+    executor: Executor | None = None,
 ) -> Report:
-    """Prepare, slice, prove and verify `model` on the input `data`; everything lands in `out`.
+    """Prepare, slice, prove and verify `model` on every input; everything lands in `out`.
 
     Args:
         model: the ONNX file.
-        data: the input, as `zkprep.inputs.read_input` takes it.
+        data: the inputs, as `zkprep.inputs.read_inputs` takes them.
         out: the run directory, new or to be resumed.
         options: what to do.
         backend: the prover.
         notify: told of every stage's beginning and end.
+        executor: where keys and proofs are made; None: in workers on this machine.
 
     Raises:
         ZkprepError: what the user gave is not usable, or the prover failed.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    feeds = read_input(data, prepared.normalised)
+    inputs = read_inputs(data, prepared.normalised)
     with open_run(out, notify) as run:
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
-        job, slicing, sized, witnesses = fit(run, backend, prepared, feeds, options)
+        executor = executor or local_executor(backend, options)
+        question = digest(f"{prepared.digest} {backend.version} {options}".encode())
+        memory = executor.room.largest
+        asked = Asked(str(model), [str(path) for path in data], question, memory)
+        options = replace(options, memory=limits_of(run, asked).memory)
+        job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
         save(slicing.prepared.model, run.model_path("prepared.onnx"))
-        measured = [prover.prove(job, one) for one in sized["prepared"]]
+        measured = prover.prove(job, sized["prepared"], len(inputs))
         verdict = publish(job, slicing, sized["prepared"])
         variants = {
             **baselines.report(job, sized, prove_too=options.baselines is Baselines.PROVE),
-            "prepared": baselines.variant(job, sized["prepared"], witnesses, measured),
+            "prepared": baselines.variant(sized["prepared"], errors, measured),
         }
         report = _assembled(job, slicing, sized["prepared"], variants, verdict)
         run.write(run.root / "report.json", dump(report))
@@ -75,48 +92,73 @@ def measure(
         ZkprepError: what the user gave is not usable, or the prover failed.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    feeds = (
-        read_input(data, prepared.normalised)
+    inputs: tuple[Feeds, ...] = (
+        read_inputs([data], prepared.normalised)
         if data is not None
-        else seeded_inputs(prepared.normalised, SEED)
+        else (seeded_inputs(prepared.normalised, SEED),)
     )
     with (
         tempfile.TemporaryDirectory(prefix="zkprep-") as folder,
         open_run(Path(folder) / "run", notify) as run,
     ):
-        job, slicing, sized, witnesses = fit(run, backend, prepared, feeds, options)
+        executor = local_executor(backend, options)
+        job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
         variants = {
             **baselines.report(job, sized, prove_too=False),
-            "prepared": baselines.variant(job, sized["prepared"], witnesses),
+            "prepared": baselines.variant(sized["prepared"], errors),
         }
         return _assembled(job, slicing, sized["prepared"], variants, None)
 
 
 def fit(
-    run: Run, backend: Backend, prepared: Prepared, feeds: Feeds, options: Options
-) -> tuple[Job, Slicing, dict[str, list[Sized]], list[Witness]]:
+    run: Run,
+    executor: Executor,
+    backend: Backend,
+    prepared: Prepared,
+    inputs: tuple[Feeds, ...],
+    options: Options,
+) -> tuple[Job, Slicing, dict[str, list[Sized]], Errors]:
     """Cut, size and witness at the smallest scale that keeps the tolerance, or at the one given.
+
+    Circuits are fitted to the first input. Another that they turn out not to hold joins those they
+    are fitted to, until all are held.
 
     Raises:
         Imprecise: no scale keeps the tolerance.
         RangeExceeded: no circuit holds the values.
         Disagreement: a circuit computes something else than its model.
     """
-    samples = tuple(inputs_like(feeds, seed) for seed in SAMPLE_SEEDS)
+    samples = tuple(inputs_like(inputs[0], seed) for seed in SAMPLE_SEEDS)
     given = read_samples(options.samples, prepared.normalised) if options.samples else ()
-    job = Job(run, backend, prepared, feeds, samples, options, given)
-    files = run.files("prepared", "chain")
-    asked = [input_data(list(one), one, {}) for one in (feeds, *given)]
-    asked += [prepared.digest.encode(), backend.version.encode(), repr(options).encode()]
+    job = Job(run, backend, executor, prepared, inputs, samples, options, given)
+    joined: set[int] = {0}
+    while True:
+        job = replace(job, fit=_fit(job))
+        slicing, sized = cut_and_size(job)
+        try:
+            errors = prover.witness_inputs(job, sized["prepared"], options.tolerance)
+        except prover.Unheld as unheld:
+            if unheld.index in joined:
+                raise unheld.cause from None
+            joined.add(unheld.index)
+            job = replace(job, given=(*job.given, inputs[unheld.index]))
+        else:
+            return job, slicing, sized, errors
+
+
+def _fit(job: Job) -> Fit:
+    """Search, or read what was found when the same was asked before."""
+    files = job.run.files("prepared", "chain")
+    asked = [input_data(list(one), one, {}) for one in (job.feeds, *job.given)]
+    about = (job.prepared.digest, job.backend.version, repr(job.options))
+    asked += [one.encode() for one in about]
 
     def search() -> Usage:
-        run.write(files.fit, msgspec.json.encode(_search(job)))
+        job.run.write(files.fit, msgspec.json.encode(_search(job)))
         return NOTHING_USED
 
-    run.stage("fit", files.folder, asked, [files.fit], search)
-    job = replace(job, fit=msgspec.json.decode(files.fit.read_bytes(), type=Fit))
-    slicing, sized = cut_and_size(job)
-    return job, slicing, sized, prover.witness(job, sized["prepared"], options.tolerance)
+    job.run.stage("fit", files.folder, asked, [files.fit], search)
+    return msgspec.json.decode(files.fit.read_bytes(), type=Fit)
 
 
 def _search(job: Job) -> Fit:
@@ -162,36 +204,3 @@ def _assembled(
     specs, parts = [one.spec for one in sized], variants["prepared"].slices
     cut = drawn_as_reported(slicing, specs, parts)
     return assemble(replace(job, prepared=slicing.prepared), variants, sized, verdict, cut)
-
-
-def publish(job: Job, slicing: Slicing, sized: list[Sized]) -> Verdict:
-    """Write RUN/public, then read it back and verify the chain as anyone would."""
-    keyed = [
-        Keyed(one, prover.srs_of(job, one), prover.proof_bytes(one.files.proof)) for one in sized
-    ]
-    statement = compose(slicing, keyed, job.backend.version)
-    files: dict[str, Path | bytes] = {"statement.json": dump_statement(statement)}
-    for one in keyed:
-        folder = f"slices/{one.sized.piece.name}"
-        files[f"{folder}/settings.json"] = one.sized.files.settings
-        files[f"{folder}/vk"] = one.sized.keys.vk
-        files[f"{folder}/proof.json"] = one.sized.files.proof
-        if one.srs.origin == "test":
-            files[f"srs/{one.srs.logrows}.srs"] = srs.verifier_file(one.srs)
-    public = job.run.publish(files)
-    expected = digest(statement)
-    try:
-        accepted = audit.verify(
-            public, job.backend, expect=expected, allow_test_srs=job.options.allow_test_srs
-        )
-    except VerificationError as error:
-        return Verdict(
-            accepted=False, proofs=0, links=0, statement=expected, test_srs=False, reason=str(error)
-        )
-    return Verdict(
-        accepted=True,
-        proofs=accepted.proofs,
-        links=accepted.links,
-        statement=expected,
-        test_srs=accepted.test_srs,
-    )

@@ -62,7 +62,7 @@ def _keys(
     """The slice's keys, made anew unless an equal circuit before it has them."""
     folder = scratch / piece.name
     folder.mkdir()
-    files, path = SliceFiles(folder), folder / "slice.onnx"
+    files, path = SliceFiles(folder, folder), folder / "slice.onnx"
     path.write_bytes(serialize(piece.prepared))
     found = srs.find(claimed.spec.logrows, claimed.srs.origin)
     if found is None or found.identity != claimed.srs.identity:

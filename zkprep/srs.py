@@ -15,15 +15,16 @@ import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
+import filelock
 
 from zkprep.backends.base import Backend, replacing
 from zkprep.errors import BackendError, InputError
-from zkprep.files import file_digest
+from zkprep.files import cache_folder, file_digest
 from zkprep.srs_file import file_bytes, read_identity, small_file
 
 Origin = Literal["ceremony", "test"]
@@ -159,7 +160,9 @@ def download(logrows: int, backend: Backend) -> Srs:
         raise BackendError("no network is used: ZKPREP_OFFLINE is set", stage="get_srs")
     _reach(backend)
     path = _own_place(logrows)
-    with replacing(path) as (draft,):
+    with _alone(path), replacing(path) as (draft,):
+        if path.exists():
+            return _own_ceremony(path, logrows)
         backend.get_srs(draft, logrows)
         digest = file_digest(draft)
         if digest != CEREMONY[logrows]:
@@ -175,8 +178,8 @@ def download(logrows: int, backend: Backend) -> Srs:
 def generate(logrows: int, backend: Backend) -> Srs:
     """The test SRS of `logrows`, made now unless there is one.
 
-    It is never replaced: keys made with it would be worth nothing. Of two processes that make one
-    at once, the first to finish wins.
+    It is never replaced: keys made with it would be worth nothing. Of two processes that want one
+    at once, the second waits for the first.
 
     Raises:
         BackendError: the prover cannot make it.
@@ -185,11 +188,9 @@ def generate(logrows: int, backend: Backend) -> Srs:
     _check_logrows(logrows)
     path = _test_place(logrows)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as folder:
-            made = Path(folder) / path.name
-            backend.gen_srs(made, logrows)
-            _link_if_absent(made, path)
+        with _alone(path):
+            if not path.exists():
+                backend.gen_srs(path, logrows)
     return _describe(path, logrows, "test")
 
 
@@ -263,13 +264,16 @@ def _reach(backend: Backend) -> None:
         raise BackendError(_unreachable[0], stage="get_srs", hint="check the network")
 
 
-def _link_if_absent(made: Path, path: Path) -> None:
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Be the only process that makes `path`; the lock goes with the process, however that ends."""
     try:
-        path.hardlink_to(made)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links: the last to finish wins
-        made.replace(path)
+        for folder in (path.parent, locks := cache_folder() / "locks"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(locks / path.name):
+            yield
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
 def _check_logrows(logrows: int) -> None:
@@ -291,7 +295,7 @@ def _ezkl_place(logrows: int) -> Path:
 
 
 def _own_folder() -> Path:
-    return Path(os.environ.get("ZKPREP_CACHE") or platformdirs.user_cache_dir("zkprep")) / "srs"
+    return cache_folder() / "srs"
 
 
 def _silent(_message: str) -> None:

@@ -3,46 +3,59 @@
     RUN/
       public/               all a verifier needs and nothing secret; appears whole, at the end
         statement.json, srs/K.srs (test SRS only), slices/000/{settings.json, vk, proof.json}
-      private/              per variant and slice: settings, circuit, keys, witness, proof
+        or, of several inputs: 000/, 001/, ..., each of them such a folder
+      private/              per variant its plan.json (the stages of its proofs) and per slice:
+                            settings, circuit, keys, witness, proof; of the second input and all
+                            after it, in a folder of its number
       model/                original.onnx, prepared.onnx, slices/000.plain.onnx, slices/000.onnx
+      run.json              what was asked for
       report.json
       events.jsonl          one line per finished stage
 
-A stage's record holds the digest of its inputs and of each output; resuming a run is running it.
+Resuming a run is running it: `zkprep.stages` says what is done. One process works in a run at a
+time; the lock is the system's and goes with the process, however that ends.
 """
 
 import contextlib
-import fcntl
 import json
+import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import filelock
 import msgspec
 
 from zkprep.backends.base import Usage
 from zkprep.errors import InputError
-from zkprep.files import digest, file_digest, write_atomically
+from zkprep.events import Event, Notify
+from zkprep.files import write_atomically
+from zkprep.stages import Ledger, Stage, State, read_record
 
-_MARKER = ".zkprep-run"
-
-
-class StageRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a finished stage was made from, what it made, and what it used."""
-
-    inputs: str
-    outputs: dict[str, str]
-    usage: Usage
+MARKER = ".zkprep-run"
+_LOCK = ".zkprep-lock"
+_DRAFT = re.compile(r"\..+\.[0-9a-z_]{8,16}")
 
 
 @dataclass(frozen=True, slots=True)
 class SliceFiles:
-    """The files of one slice of one variant, under RUN/private."""
+    """The files of one slice of one variant, under RUN/private.
+
+    Attributes:
+        folder: of what all inputs share.
+        case: of what one input needs; the first input's is `folder` itself.
+    """
 
     folder: Path
+    case: Path
+
+    def of_input(self, index: int) -> "SliceFiles":
+        """The same slice's files for the input of that number."""
+        return replace(self, case=self.folder / f"{index:03d}" if index else self.folder)
 
     @property
     def settings(self) -> Path:
@@ -82,21 +95,17 @@ class SliceFiles:
     @property
     def data(self) -> Path:
         """The slice's input: numbers for the model's inputs, felts for wires."""
-        return self.folder / "input.json"
+        return self.case / "input.json"
 
     @property
     def witness(self) -> Path:
         """The witness."""
-        return self.folder / "witness.json"
+        return self.case / "witness.json"
 
     @property
     def proof(self) -> Path:
         """The proof."""
-        return self.folder / "proof.json"
-
-
-Notify = Callable[[str, str, Usage | None], None]
-"""Told (slice, stage, None) when a stage begins and (slice, stage, usage) when it is done."""
+        return self.case / "proof.json"
 
 
 @dataclass(slots=True)
@@ -105,13 +114,14 @@ class Run:
 
     root: Path
     notify: Notify
-    _digests: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def files(self, variant: str, name: str) -> SliceFiles:
         """The files of slice `name` of `variant`."""
         folder = self.root / "private" / variant / name
         folder.mkdir(parents=True, exist_ok=True)
-        return SliceFiles(folder)
+        return SliceFiles(folder, folder)
 
     def model_path(self, name: str) -> Path:
         """Path of a model of this run, e.g. "prepared.onnx" or "slices/000.plain.onnx"."""
@@ -121,6 +131,18 @@ class Run:
         """Write a file of the run atomically, unless it already holds exactly `data`."""
         if not path.is_file() or path.read_bytes() != data:
             write_atomically(path, data)
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on, one at a time."""
+        with self._writing:
+            self.notify(event)
+
+    def new_stage(
+        self, name: str, folder: Path, inputs: Sequence[Path | bytes], outputs: Sequence[Path]
+    ) -> Stage:
+        """A stage of this run whose record lies in `folder`, below RUN/private."""
+        label = folder.relative_to(self.root / "private").as_posix()
+        return Stage(name, folder, label, tuple(inputs), tuple(outputs))
 
     def stage(
         self,
@@ -135,20 +157,32 @@ class Run:
         Returns:
             What the stage used when it ran.
         """
-        label = f"{folder.parent.name}/{folder.name}"
-        self.notify(label, name, None)
-        record_path = folder / f"{name}.stage"
-        key = digest("\n".join([name, *(self._digest(i) for i in inputs)]).encode())
-        record = _read_record(record_path)
-        if record is None or record.inputs != key or not self._intact(record, outputs):
-            record_path.unlink(missing_ok=True)
-            usage = work()
-            made = {path.name: self._digest(path) for path in outputs}
-            record = StageRecord(key, made, usage)
-            write_atomically(record_path, msgspec.json.encode(record))
-            self._event(label, name, usage)
-        self.notify(label, name, record.usage)
-        return record.usage
+        stage = self.new_stage(name, folder, inputs, outputs)
+        record = read_record(stage.record_path)
+        if record is not None and self.ledger.state(stage) is State.FRESH:
+            self.tell(Event(kind="kept", slice=stage.label, stage=name))
+            return record.usage
+        self.tell(Event(kind="start", slice=stage.label, stage=name))
+        return self.perform(stage, work)
+
+    def perform(self, stage: Stage, work: Callable[[], Usage]) -> Usage:
+        """Run `work` and record it, whatever was recorded before."""
+        self.ledger.open(stage)
+        stage.folder.mkdir(parents=True, exist_ok=True)
+        usage = work()
+        self.ledger.close(stage, usage)
+        self._keep_event(stage, usage)
+        self.tell(
+            Event(
+                kind="done",
+                slice=stage.label,
+                stage=stage.name,
+                seconds=usage.seconds,
+                cpu_seconds=usage.cpu_seconds,
+                bytes=usage.peak_bytes,
+            )
+        )
+        return usage
 
     def publish(self, files: Mapping[str, Path | bytes]) -> Path:
         """Replace RUN/public by `files` (relative name -> contents) in one rename.
@@ -181,25 +215,10 @@ class Run:
             (self.root / name).unlink(missing_ok=True)
         shutil.rmtree(self.root / "public", ignore_errors=True)
 
-    def _digest(self, item: Path | bytes) -> str:
-        if isinstance(item, bytes):
-            return digest(item)
-        status = item.stat()
-        key = (str(item), status.st_mtime_ns, status.st_size)
-        if key not in self._digests:
-            self._digests[key] = file_digest(item)
-        return self._digests[key]
-
-    def _intact(self, record: StageRecord, outputs: Sequence[Path]) -> bool:
-        return all(
-            path.is_file() and record.outputs.get(path.name) == self._digest(path)
-            for path in outputs
-        )
-
-    def _event(self, label: str, stage: str, usage: Usage) -> None:
-        event = {"at": round(time.time(), 3), "slice": label, "stage": stage}
+    def _keep_event(self, stage: Stage, usage: Usage) -> None:
+        event = {"at": round(time.time(), 3), "slice": stage.label, "stage": stage.name}
         event |= msgspec.to_builtins(usage)
-        with (self.root / "events.jsonl").open("a") as file:
+        with self._writing, (self.root / "events.jsonl").open("a") as file:
             file.write(json.dumps(event) + "\n")
 
 
@@ -211,34 +230,50 @@ def open_run(root: Path, notify: Notify) -> Iterator[Run]:
         InputError: it cannot be written, holds something else, or another process works in it.
     """
     _make(root)
-    with (root / _MARKER).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"run '{root}' is in use by another zkprep process") from None
-        try:
-            yield Run(root, notify)
-        except OSError as error:
-            raise InputError(f"cannot write '{root}': {error.strerror or error}") from None
+    lock = filelock.FileLock(root / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise InputError(f"run '{root}' is in use by another zkprep process") from None
+    try:
+        _sweep(root)
+        yield Run(root, notify)
+    except OSError as error:
+        raise InputError(f"cannot write '{root}': {error.strerror or error}") from None
+    finally:
+        lock.release()
+
+
+def in_use(root: Path) -> bool:
+    """Whether a process works in the run directory `root`."""
+    if not (root / _LOCK).is_file():
+        return False
+    lock = filelock.FileLock(root / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _sweep(root: Path) -> None:
+    """Remove what a process that was killed left half-written; the caller holds the lock."""
+    for path in [*root.rglob(".*")]:
+        if _DRAFT.fullmatch(path.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _make(root: Path) -> None:
     try:
         if root.exists() and not root.is_dir():
             raise InputError(f"'{root}' is not a folder")
-        if root.is_dir() and any(root.iterdir()) and not (root / _MARKER).is_file():
+        if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
             raise InputError(
                 f"folder '{root}' is not empty and holds no zkprep run",
                 hint="give a new folder, or one that zkprep made",
             )
         root.mkdir(parents=True, exist_ok=True)
-        (root / _MARKER).touch()
+        (root / MARKER).touch()
     except OSError as error:
         raise InputError(f"cannot write '{root}': {error.strerror or error}") from None
-
-
-def _read_record(path: Path) -> StageRecord | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=StageRecord)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None

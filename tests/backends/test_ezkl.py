@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ import pytest
 from tiny_slice import SPEC, Files, MakeFiles, Prover
 
 from zkprep.backends import ezkl, process
-from zkprep.backends.base import Usage
+from zkprep.backends.base import Terms, Usage
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.process import Answer, Outcome, Refusal
-from zkprep.errors import BackendError, OutOfMemory, ProofRejected, TimedOut, TooLarge
+from zkprep.errors import BackendError, Crashed, OutOfMemory, ProofRejected, TimedOut, TooLarge
 
 pytestmark = pytest.mark.ezkl
 
@@ -75,18 +74,48 @@ def test_a_call_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_proof_that_takes_too_long_is_tried_once_more(
-    ezkl_prover: Prover, settled: Files, caplog: pytest.LogCaptureFixture
+def test_a_deadlocked_proof_is_told_by_its_standing_still(
+    ezkl_prover: Prover, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ezkl_prover.key(settled)
-    ezkl_prover.witness(settled)
-    hasty = replace(ezkl_prover, backend=EzklBackend(limits={"prove": 0.01}))
-    with pytest.raises(TimedOut, match="prove did not finish"):
-        hasty.prove(settled)
-    (warning,) = caplog.messages
-    assert "prove did not finish within 0.01 s and was stopped; trying once more" in warning
-    assert not settled.proof.exists()
+    # zkonduit/ezkl#1029, behind the check that keeps it from being met.
+    files = make_files(activation="Sigmoid")
+    spec = msgspec.structs.replace(SPEC, lookup_range=(-10, 10))
+    ezkl_prover.settle(files, spec)
+    ezkl_prover.witness(files)
+    ezkl_prover.key(files)
+    monkeypatch.setattr(ezkl, "refuse_deadlock", lambda *_: None)
+    monkeypatch.setattr(process, "STILL_SECONDS", 2.0)
+    with pytest.raises(TimedOut, match="prove stood still for 2 s and was stopped"):
+        ezkl_prover.prove(files)
+    assert not files.proof.exists()
     assert workers() == []
+
+
+def test_a_worker_that_works_is_not_taken_for_standing_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STILL_SECONDS", 0.8)
+    usage = EzklBackend().on(Terms(threads=1)).gen_srs(tmp_path / "srs", 12)
+    assert usage.seconds > 0.8, "too quick to tell: more rows"
+
+
+def test_terms_are_kept(tmp_path: Path) -> None:
+    held: list[int] = []
+    terms = Terms(threads=1, seconds=60.0, watch=held.append)
+    usage = EzklBackend().on(terms).gen_srs(tmp_path / "srs", 12)
+    assert max(held) > 10**6
+    assert usage.cpu_seconds < 1.2 * usage.seconds, "one thread"
+
+
+def test_what_a_watch_raises_ends_the_worker(tmp_path: Path) -> None:
+    def watch(bytes: int) -> None:
+        if bytes > 10**6:
+            raise OutOfMemory("over the limit")
+
+    with pytest.raises(OutOfMemory, match="over the limit"):
+        EzklBackend().on(Terms(watch=watch)).gen_srs(tmp_path / "srs", SLOW_LOGROWS)
+    assert workers() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.2])
@@ -244,7 +273,7 @@ def test_a_key_that_makes_ezkl_panic_is_a_rejection(
         (Outcome(Answer(False, Usage(1.0, 1.0, 1)), "", 0, 0), ProofRejected),
         (Outcome(None, "", -signal.SIGKILL, 0), OutOfMemory),
         (Outcome(None, "memory allocation of 99 bytes failed", -signal.SIGABRT, 0), OutOfMemory),
-        (Outcome(None, "", -signal.SIGTERM, 0), BackendError),
+        (Outcome(None, "", -signal.SIGTERM, 0), Crashed),
         (Outcome(None, "ModuleNotFoundError: No module named 'ezkl'", 1, 0), BackendError),
         (Outcome(Refusal("TypeError", "wrong call"), "", 0, 0), BackendError),
     ],

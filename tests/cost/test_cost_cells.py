@@ -11,6 +11,7 @@ import pytest
 from cost_networks import CONV, IMAGE, NETWORKS, NORM, POINT, network
 from msgspec.structs import replace
 
+from zkprep.backends.base import Terms
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost import gadgets
@@ -54,7 +55,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], S
 
 def settings_of(model: Path, spec: CircuitSpec) -> Settings:
     out = model.with_suffix(f".{hash(spec)}.json")
-    EzklBackend(seconds=60, threads=1).gen_settings(model, spec, out)
+    EzklBackend(seconds=60, terms=Terms(threads=1)).gen_settings(model, spec, out)
     return read_settings(out.read_bytes())
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from zkprep.backends.base import read_witness
+from zkprep.backends.base import Terms, read_witness
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, InputError, PassError, UnsupportedModel
@@ -52,7 +52,7 @@ FINER = replace(
 ROUNDINGS = 4
 """Units in the last place that a model of half precision may be off by."""
 SUPPORTED, REFUSED, WRONG, FAILED = "supported", "refused", "wrong", "failed"
-BACKEND = EzklBackend(seconds=60, threads=1)
+BACKEND = EzklBackend(seconds=60, terms=Terms(threads=1))
 
 
 @dataclass(frozen=True)

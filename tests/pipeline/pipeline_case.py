@@ -1,17 +1,15 @@
 """A model and an input on disk, and how the pipeline is run on them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zkprep import pipeline
-from zkprep.backends.base import Backend, Usage
+from zkprep.backends.base import Backend
 from zkprep.backends.fake import FakeBackend
+from zkprep.events import Notify, silent
 from zkprep.options import Options
 from zkprep.report.types import Report
-
-
-def silent(_slice: str, _stage: str, _usage: Usage | None) -> None:
-    return
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,16 @@ class Case:
         options: Options,
         *,
         out: str = "run",
-        data: Path | None = None,
+        data: Path | Sequence[Path] | None = None,
         backend: Backend | None = None,
+        notify: Notify = silent,
     ) -> Report:
+        chosen = data or self.data
         return pipeline.prove(
             self.model,
-            data or self.data,
+            [chosen] if isinstance(chosen, Path) else chosen,
             self.folder / out,
             options,
             backend or FakeBackend(),
-            silent,
+            notify,
         )

@@ -5,10 +5,11 @@ Two implementations: `zkprep.backends.ezkl` (the real one, every call in a worke
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -29,6 +30,29 @@ class Usage(msgspec.Struct, frozen=True):
 
 NOTHING_USED = Usage(seconds=0.0, cpu_seconds=0.0, peak_bytes=0)
 """Of a stage that is no call of the prover's."""
+
+
+Watch = Callable[[int], None]
+"""Told now and then how many bytes a worker holds; what it raises ends the worker."""
+
+
+def _unwatched(_bytes: int) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a prover is held to.
+
+    Attributes:
+        threads: per call; None: one per core.
+        seconds: wall time a call may take before it is killed; None: the prover's own limit.
+        watch: told of the worker's memory.
+    """
+
+    threads: int | None = None
+    seconds: float | None = None
+    watch: Watch = _unwatched
 
 
 class Witness(msgspec.Struct, frozen=True):
@@ -54,6 +78,10 @@ class Backend(Protocol):
     @property
     def version(self) -> str:
         """The prover's name and version, "ezkl 23.0.5"; settings carry the version alone."""
+        ...
+
+    def on(self, terms: Terms) -> Self:
+        """The same prover, held to these terms."""
         ...
 
     def gen_settings(self, model: Path, spec: CircuitSpec, out: Path) -> Usage:

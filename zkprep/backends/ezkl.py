@@ -10,18 +10,17 @@ Rules kept here, on top of EZKL's own behaviour (docs/soundness.md):
 """
 
 import importlib.metadata
-import logging
-import os
 import signal
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from zkprep.backends.base import (
     VERIFIER_SRS_BYTES,
+    Terms,
     Usage,
     read_witness,
     refuse_deadlock,
@@ -30,10 +29,9 @@ from zkprep.backends.base import (
 from zkprep.backends.failures import failure, words
 from zkprep.backends.process import Answer, Outcome, Refusal, run_worker
 from zkprep.circuit import CircuitSpec, canonical_settings, read_settings, unsound
-from zkprep.errors import BackendError, OutOfMemory, ProofRejected, StatementError, TimedOut
+from zkprep.errors import BackendError, OutOfMemory, ProofRejected, StatementError
 from zkprep.files import write_atomically
 
-_LOG = logging.getLogger(__name__)
 _REJECTIONS = ("RuntimeError", "PanicException")
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _ANSWER_SECONDS = 15.0
@@ -48,17 +46,21 @@ class EzklBackend:
     Attributes:
         seconds: wall time a call may take before it is killed.
         limits: the same for single verbs ("prove": 120.0), which go first.
-        threads: prover threads per call; None: one per core.
+        terms: what it is held to besides; its time limit goes before `seconds`.
     """
 
     seconds: float = 3600.0
     limits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_LIMITS))
-    threads: int | None = None
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def version(self) -> str:
         """See Backend."""
         return f"ezkl {importlib.metadata.version('ezkl')}"
+
+    def on(self, terms: Terms) -> Self:
+        """See Backend."""
+        return replace(self, terms=terms)
 
     def gen_settings(self, model: Path, spec: CircuitSpec, out: Path) -> Usage:
         """See Backend."""
@@ -91,17 +93,12 @@ class EzklBackend:
     def prove(
         self, witness: Path, circuit: Path, pk: Path, srs: Path, settings: Path, out: Path
     ) -> Usage:
-        """See Backend. A proof that takes too long is tried once more: EZKL hangs now and then."""
+        """See Backend."""
         _require("prove", {"witness": witness, "settings": settings})
         pinned = _sound_settings("prove", settings.read_bytes())
         refuse_deadlock(read_witness(witness), read_settings(pinned))
         reads = {"witness": witness, "circuit": circuit, "pk": pk, "srs": srs}
-        try:
-            return self._run("prove", reads, {"out": out})
-        except TimedOut as error:
-            load = os.getloadavg()[0]
-            _LOG.warning("%s; trying once more (load of the machine: %.1f)", error, load)
-            return self._run("prove", reads, {"out": out})
+        return self._run("prove", reads, {"out": out})
 
     def verify(self, proof: Path, settings: Path, vk: Path, srs: Path) -> Usage:
         """See Backend."""
@@ -125,7 +122,8 @@ class EzklBackend:
 
         The time allowed is that of a slow line, unless `limits` has "get_srs".
         """
-        patient = replace(self, seconds=_ANSWER_SECONDS + 128 * 2**logrows / _SLOW_BYTES_PER_SECOND)
+        seconds = _ANSWER_SECONDS + 128 * 2**logrows / _SLOW_BYTES_PER_SECOND
+        patient = self.on(replace(self.terms, seconds=seconds))
         return patient._run("get_srs", {}, {"out": out}, logrows=logrows)
 
     def _settings(
@@ -153,8 +151,8 @@ class EzklBackend:
 
     def _call(self, verb: str, paths: Mapping[str, Path], **options: Any) -> Outcome:
         arguments = {name: str(path.absolute()) for name, path in paths.items()} | options
-        seconds = self.limits.get(verb, self.seconds)
-        return run_worker(verb, arguments, seconds=seconds, threads=self.threads)
+        seconds = self.limits.get(verb, self.terms.seconds or self.seconds)
+        return run_worker(verb, arguments, replace(self.terms, seconds=seconds))
 
 
 def run_args(spec: CircuitSpec) -> dict[str, Any]:

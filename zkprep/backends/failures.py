@@ -12,13 +12,14 @@ import textwrap
 from dataclasses import dataclass
 
 from zkprep.backends.process import Outcome, Refusal
-from zkprep.errors import BackendError, OutOfMemory, RangeExceeded, TooLarge
+from zkprep.errors import BackendError, Crashed, OutOfMemory, RangeExceeded, TooLarge
 
 _CHECK = "`zkprep check MODEL` names the operator and what to do about it"
 _FEWER_ROWS = (
     "raise logrows, with an SRS of exactly that logrows, or cut the model into more slices"
 )
 _LONGEST_WORDS = 300
+_PANIC = "PanicException"
 _LESS_MEMORY = "cut the model into more slices, or prove fewer at a time"
 
 
@@ -153,7 +154,8 @@ def failure(stage: str, outcome: Outcome) -> BackendError:
             )
     if not isinstance(reply, Refusal):
         return _died(stage, outcome)
-    return BackendError(f"EZKL {stage} failed: {words(outcome)}", stage=stage)
+    kind = Crashed if reply.kind == _PANIC else BackendError
+    return kind(f"EZKL {stage} failed: {words(outcome)}", stage=stage)
 
 
 def words(outcome: Outcome) -> str:
@@ -162,7 +164,7 @@ def words(outcome: Outcome) -> str:
     if not isinstance(reply, Refusal):
         return _last_line(outcome.log) or "no message"
     said = textwrap.shorten(reply.message, _LONGEST_WORDS)
-    if reply.kind == "PanicException":
+    if reply.kind == _PANIC:
         return f"panic: {said}"
     logged = [line.strip() for line in outcome.log.splitlines() if line.startswith("[")]
     return f"{said} ({logged[-1]})" if logged else said
@@ -182,6 +184,7 @@ def _died(stage: str, outcome: Outcome) -> BackendError:
             stage=stage,
             hint=_LESS_MEMORY,
         )
-    return BackendError(
+    kind = Crashed if outcome.exit_code < 0 else BackendError
+    return kind(
         f"EZKL {stage} died with exit code {outcome.exit_code}: {words(outcome)}", stage=stage
     )

@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 
 from zkprep.backends import fake_circuit
-from zkprep.backends.base import Usage, Witness, read_witness, refuse_deadlock
+from zkprep.backends.base import Terms, Usage, Witness, read_witness, refuse_deadlock
 from zkprep.circuit import (
     CircuitSpec,
     Settings,
@@ -78,6 +78,11 @@ class FakeBackend:
     def version(self) -> str:
         """See Backend."""
         return f"fake {fake_circuit.VERSION}"
+
+    def on(self, terms: Terms) -> Self:
+        """See Backend. It takes no time, no threads and no memory worth a limit."""
+        terms.watch(0)
+        return self
 
     def gen_settings(self, model: Path, spec: CircuitSpec, out: Path) -> Usage:
         """See Backend."""

@@ -4,6 +4,9 @@ Every EZKL call has its own process because EZKL holds the GIL throughout, may d
 in `prove` (zkonduit/ezkl#1029) and gives its memory back only when the process ends. It also has
 its own EZKL_REPO_PATH, empty at the start: EZKL keeps lookup tables there and `setup` trusts what
 it finds, so a folder that anyone else could write to would decide what a circuit means.
+
+A deadlocked worker waits and uses no processor; one that waits for its disk is said by the system
+to do so. So a worker is stopped once it has stood still, and long before its time limit.
 """
 
 import contextlib
@@ -21,12 +24,17 @@ from typing import Any
 import msgspec
 import psutil
 
-from zkprep.backends.base import Usage
+from zkprep.backends.base import Terms, Usage
 from zkprep.errors import TimedOut
 
 _WORKER = Path(__file__).with_name("worker.py")
 _POLL_SECONDS = 0.02
 _KEPT_LOG_BYTES = 64 * 1024
+STILL_SECONDS = 120.0
+"""A worker that uses no processor for so long is stopped."""
+
+_STILL_CPU_SECONDS = 0.05
+_WAITING_VERBS = ("get_srs",)
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -60,19 +68,16 @@ class Outcome:
     peak_bytes: int
 
 
-def run_worker(
-    verb: str, arguments: Mapping[str, Any], *, seconds: float, threads: int | None = None
-) -> Outcome:
-    """Run `verb` in a fresh worker, for at most `seconds`.
+def run_worker(verb: str, arguments: Mapping[str, Any], terms: Terms) -> Outcome:
+    """Run `verb` in a fresh worker, held to `terms`.
 
     Args:
         verb: a name of zkprep.backends.worker.
         arguments: its arguments, as JSON values.
-        seconds: wall time after which it is killed.
-        threads: number of prover threads; None: one per core.
+        terms: threads, time limit, and who is told of its memory.
 
     Raises:
-        TimedOut: it was killed for taking too long.
+        TimedOut: it was killed for taking too long, or for standing still.
     """
     with tempfile.TemporaryDirectory(prefix="zkprep-worker-") as name:
         folder = Path(name)
@@ -83,12 +88,12 @@ def run_worker(
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_environment(folder, threads),
+                env=_environment(folder, terms.threads),
                 start_new_session=True,
             )
         try:
             _send(process, msgspec.json.encode(request))
-            peak = _wait(process, verb, seconds)
+            peak = _wait(process, verb, terms)
         finally:
             _kill(process)
         return Outcome(_read_reply(folder), _read_log(folder), process.returncode, peak)
@@ -111,23 +116,34 @@ def _send(process: subprocess.Popen[bytes], request: bytes) -> None:
             pipe.write(request)
 
 
-def _wait(process: subprocess.Popen[bytes], verb: str, seconds: float) -> int:
+def _wait(process: subprocess.Popen[bytes], verb: str, terms: Terms) -> int:
     """Wait for the end; the largest resident size seen on the way, in bytes."""
-    deadline = time.monotonic() + seconds
+    start = time.monotonic()
     observed, peak = psutil.Process(process.pid), 0
+    moved, used = start, 0.0
     while True:
+        now = time.monotonic()
         with contextlib.suppress(psutil.Error):
-            peak = max(peak, observed.memory_info().rss)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimedOut(
-                f"EZKL {verb} did not finish within {seconds:g} s and was stopped",
-                stage=verb,
-                hint="allow it more time, give it a smaller slice, or free the machine's cores",
-            )
+            held, times = observed.memory_info().rss, observed.cpu_times()
+            peak, spent = max(peak, held), times.user + times.system
+            terms.watch(held)
+            if spent > used + _STILL_CPU_SECONDS or observed.status() == psutil.STATUS_DISK_SLEEP:
+                moved, used = now, spent
+        if terms.seconds is not None and now > start + terms.seconds:
+            raise _too_long(verb, f"did not finish within {terms.seconds:g} s")
+        if now > moved + STILL_SECONDS and verb not in _WAITING_VERBS:
+            raise _too_long(verb, f"stood still for {STILL_SECONDS:g} s")
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(min(_POLL_SECONDS, left))
+            process.wait(_POLL_SECONDS)
             return peak
+
+
+def _too_long(verb: str, what: str) -> TimedOut:
+    return TimedOut(
+        f"EZKL {verb} {what} and was stopped (load of the machine: {os.getloadavg()[0]:.1f})",
+        stage=verb,
+        hint="run again, give it a smaller slice, or free the machine's cores",
+    )
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zkprep import __version__
-from zkprep.cli import checking, preparing
+from zkprep.cli import checking, keeping, preparing
 
 app = typer.Typer(
     name="zkprep",
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(preparing.app)
 app.add_typer(checking.app)
+app.add_typer(keeping.app)
 
 
 def _version(wanted: bool) -> None:

@@ -18,6 +18,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Where(StrEnum):
+    """Where keys and proofs are made."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 ModelArgument = Annotated[Path, typer.Argument(help="ONNX model", show_default=False)]
 InputOption = Annotated[
     Path | None,

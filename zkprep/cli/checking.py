@@ -1,7 +1,7 @@
 """The verbs that look and make nothing: check, verify, report, compare, srs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from zkprep.cli.console import (
     talk,
 )
 from zkprep.report.figures import printable
+
+if TYPE_CHECKING:
+    from zkprep.chain import Verdict
 
 CHECK_WIDTH = 80
 
@@ -71,7 +74,7 @@ def verify(
     """Verify every proof and every link of a run against a digest or a model."""
     from zkprep import audit
 
-    verdict = audit.verify(
+    verdicts = audit.verify_all(
         public,
         backend(verbose),
         expect=expect,
@@ -82,8 +85,27 @@ def verify(
     if json:
         import msgspec
 
-        show_json({"accepted": True, **msgspec.to_builtins(verdict)})
+        found = [{"accepted": True, **msgspec.to_builtins(one)} for one in verdicts.values()]
+        show_json(found[0] if len(found) == 1 else dict(zip(verdicts, found, strict=True)))
         return
+    for name, verdict in verdicts.items():
+        if len(verdicts) > 1:
+            typer.echo(f"input {name}")
+        _show_values(verdict)
+    proofs, links, hidden = (
+        sum(getattr(one, name) for one in verdicts.values())
+        for name in ("proofs", "links", "committed")
+    )
+    inputs = f", {len(verdicts)} inputs" if len(verdicts) > 1 else ""
+    committed = f", {hidden} of them by commitment" if hidden else ""
+    typer.echo(f"statement {verdict.digest}")
+    if any(one.test_srs for one in verdicts.values()):
+        typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
+    typer.echo(f"accepted: {proofs} proofs, {links} links{committed}{inputs}")
+
+
+def _show_values(verdict: "Verdict") -> None:
+    """The values that a chain puts out, and those computed from them."""
     for name, tensor in verdict.outputs.items():
         shown = ", ".join(f"{value / 2**tensor.scale:.6g}" for value in tensor.values[:16])
         more = ", ..." if len(tensor.values) > 16 else ""
@@ -95,11 +117,6 @@ def verify(
         typer.echo(f"{printable(name)} {list(head.shape)} = {shown}{more}  ({here})")
     for name in verdict.private:
         typer.echo(f"{printable(name)} is private: the prover knows such an input")
-    typer.echo(f"statement {verdict.digest}")
-    if verdict.test_srs:
-        typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
-    committed = f", {verdict.committed} of them by commitment" if verdict.committed else ""
-    typer.echo(f"accepted: {verdict.proofs} proofs, {verdict.links} links{committed}")
 
 
 @app.command()

@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from zkprep.cli.arguments import Format
+from zkprep.cli.arguments import Format, Where
 from zkprep.errors import InputError, VerificationError, ZkprepError
 from zkprep.report.figures import printable
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from zkprep.backends.base import Backend
+    from zkprep.execute.task import Executor
+    from zkprep.options import Options
     from zkprep.passes.base import Site
     from zkprep.report.compare import Comparison
     from zkprep.report.cut import Cut
@@ -58,6 +61,28 @@ def backend(verbose: bool = False) -> "Backend":
 
     logging.basicConfig(format="%(message)s", level=logging.DEBUG if verbose else logging.WARNING)
     return EzklBackend()
+
+
+@contextmanager
+def executed(
+    where: Where, address: str | None, prover: "Backend", options: "Options"
+) -> "Iterator[Executor]":
+    """Where keys and proofs are made, for as long as that lasts.
+
+    Raises:
+        InputError: an address without a cluster, no Ray, or no cluster at the address.
+    """
+    if where is Where.RAY:
+        from zkprep.execute.cluster import ray_executor
+
+        with ray_executor(prover, address) as executor:
+            yield executor
+        return
+    if address is not None:
+        raise InputError("--address is of a Ray cluster: it goes with --executor ray")
+    from zkprep.execute.local import local_executor
+
+    yield local_executor(prover, options)
 
 
 def show(found: "Report", format: Format) -> None:

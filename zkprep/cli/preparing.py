@@ -26,11 +26,13 @@ from zkprep.cli.arguments import (
     TestSrs,
     ToleranceOption,
     VerboseOption,
+    Where,
 )
 from zkprep.cli.console import (
     answers,
     backend,
     describe_site,
+    executed,
     show,
     show_choices,
     show_cut,
@@ -187,7 +189,10 @@ def measure(
 @answers
 def prove(
     model: ModelArgument,
-    input: Annotated[Path, typer.Option("--input", help="the input to prove the model on")],
+    input: Annotated[
+        list[Path],
+        typer.Option("--input", help="input to prove the model on, or a batch; may be repeated"),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="run directory; resumed if it is one")
     ],
@@ -204,11 +209,20 @@ def prove(
     input_visibility: InputVisibilityOption = InputVisibility.PUBLIC,
     baselines: BaselinesOption = Baselines.COUNT,
     allow_test_srs: TestSrs = True,
+    executor: Annotated[
+        Where, typer.Option("--executor", help="prove in workers here, or on a Ray cluster")
+    ] = Where.LOCAL,
+    address: Annotated[
+        str | None, typer.Option("--address", help="the Ray cluster's; auto: the one this is in")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", help="file to add every event to, as JSON lines")
+    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Prepare, slice, prove and verify a model on an input, and report what changed."""
+    """Prepare, slice, prove and verify a model on inputs, and report what changed."""
     from zkprep import pipeline
     from zkprep.options import Options, parse_dims, parse_links, parse_memory
     from zkprep.progress import progress
@@ -228,8 +242,12 @@ def prove(
         keep_head=keep_head,
         allow_test_srs=allow_test_srs,
     )
-    with progress(sys.stderr, quiet=quiet or json) as notify:
-        report = pipeline.prove(model, input, output, options, backend(verbose), notify)
+    prover = backend(verbose)
+    with (
+        executed(executor, address, prover, options) as chosen,
+        progress(sys.stderr, quiet=quiet or json, events=events) as notify,
+    ):
+        report = pipeline.prove(model, input, output, options, prover, notify, executor=chosen)
     show(report, Format.JSON if json else Format.TEXT)
     if report.verdict is None or not report.verdict.accepted:
         raise typer.Exit(1)

@@ -8,7 +8,6 @@ stay the reference's: so few and so small circuits cannot tell them apart.
 They decide what is predicted and refused, never which circuit is chosen (docs/adr/0005).
 """
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,12 +16,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import platformdirs
 import psutil
 
 from zkprep.cost.circuit import Layout
 from zkprep.cost.work import REFERENCE, Machine, predict
-from zkprep.files import digest, write_atomically
+from zkprep.files import cache_folder, digest, write_atomically
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -125,6 +123,5 @@ def cpu_name() -> str:
 
 
 def _place(prover: str) -> Path:
-    folder = Path(os.environ.get("ZKPREP_CACHE") or platformdirs.user_cache_dir("zkprep"))
     key = f"{cpu_name()}\n{psutil.cpu_count()}\n{prover}"
-    return folder / "machines" / f"{digest(key.encode())[:16]}.json"
+    return cache_folder() / "machines" / f"{digest(key.encode())[:16]}.json"

@@ -7,19 +7,16 @@ report, never the end of the run.
 from collections.abc import Mapping, Sequence
 
 from zkprep import srs
-from zkprep.backends.base import Witness
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, ZkprepError
-from zkprep.heads import with_heads
 from zkprep.options import Baselines, memory_limit
-from zkprep.passes.evaluators import truth
 from zkprep.proving import prover
 from zkprep.proving.assemble import slice_report, variant_report
-from zkprep.proving.fidelity import compare, errors
+from zkprep.proving.fidelity import Errors
 from zkprep.proving.job import Job
-from zkprep.proving.sized import Sized, outputs_of
+from zkprep.proving.sized import Sized
 from zkprep.report.types import Fidelity, Measured, Variant
 
 NOTES = {
@@ -44,26 +41,16 @@ def report(
 
 
 def variant(
-    job: Job,
     sized: Sequence[Sized],
-    witnesses: Sequence[Witness] = (),
+    found: Errors | None = None,
     measured: Sequence[Measured] = (),
     note: str = NOTES["prepared"],
 ) -> Variant:
-    """A variant's report from its circuits and, if any, its witnesses and measurements."""
-    each: list[Fidelity | None] = [None] * len(sized)
-    whole = None
-    if witnesses:
-        each = [compare(one, made) for one, made in zip(sized, witnesses, strict=True)]
-        outputs = {}
-        for one, made in zip(sized, witnesses, strict=True):
-            outputs.update(outputs_of(one, made))
-        whole = errors(
-            with_heads(job.prepared.heads, outputs), truth(job.prepared.original)(job.feeds)
-        )
+    """A variant's report from its circuits and, if any, its errors and measurements."""
+    each: Sequence[Fidelity | None] = found.slices if found else [None] * len(sized)
     times: list[Measured | None] = [*measured] or [None] * len(sized)
     slices = [slice_report(*row) for row in zip(sized, times, each, strict=True)]
-    return variant_report(note, slices, whole)
+    return variant_report(note, slices, found.chain if found else None)
 
 
 def _ezkl(job: Job, prove_too: bool) -> Variant:
@@ -82,18 +69,18 @@ def _ezkl(job: Job, prove_too: bool) -> Variant:
 
 def _baseline(job: Job, sized: Sequence[Sized], note: str, prove_too: bool) -> Variant:
     try:
-        witnesses = prover.witness(job, sized, ANY_ERROR)
+        found = prover.errors_of(job, sized, prover.witness(job, sized, ANY_ERROR))
     except ZkprepError as error:
-        return variant(job, sized, note=f"{note}: not proved ({error})")
+        return variant(sized, note=f"{note}: not proved ({error})")
     if not prove_too:
-        return variant(job, sized, witnesses, note=note)
+        return variant(sized, found, note=note)
     if obstacle := _obstacle(job, sized):
-        return variant(job, sized, witnesses, note=f"{note}: not proved ({obstacle})")
+        return variant(sized, found, note=f"{note}: not proved ({obstacle})")
     try:
-        measured = [prover.prove(job, one) for one in sized]
+        measured = prover.prove(job, sized)
     except ZkprepError as error:
-        return variant(job, sized, witnesses, note=f"{note}: not proved ({error})")
-    return variant(job, sized, witnesses, measured, note)
+        return variant(sized, found, note=f"{note}: not proved ({error})")
+    return variant(sized, found, measured, note)
 
 
 def _obstacle(job: Job, sized: Sequence[Sized]) -> str:

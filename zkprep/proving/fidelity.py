@@ -6,8 +6,8 @@ which they do not: the slice is witnessed again with FINER_BITS more to tell one
 """
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,29 @@ FINER_BITS = 4
 FINER_LEGS = 5
 LOWERED = 4.0
 """Quantisation error that FINER_BITS more bits do not divide by this is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How far a chain is from its model: each slice from its own, and all from the original."""
+
+    slices: tuple[Fidelity, ...]
+    chain: Fidelity
+
+
+def worst(found: Sequence[Errors]) -> Errors:
+    """The largest of the errors on several inputs, slice by slice; all counted."""
+    slices = zip(*(one.slices for one in found), strict=True)
+    return Errors(tuple(_worst(list(row)) for row in slices), _worst([one.chain for one in found]))
+
+
+def _worst(found: Sequence[Fidelity]) -> Fidelity:
+    return Fidelity(
+        max_error=max(one.max_error for one in found),
+        relative_error=max(one.relative_error for one in found),
+        argmax_agrees=all(one.argmax_agrees for one in found),
+        errors=[sum(row) for row in zip(*(one.errors for one in found), strict=True)],
+    )
 
 
 def require_faithful(backend: Backend, one: Sized, made: Witness, tolerance: float) -> None:
@@ -54,6 +77,17 @@ def require_chain_faithful(
         Imprecise: they are further from the original model's, or their largest element is another.
     """
     error = errors(outputs, expected)
+    require_within(error, tolerance)
+    if argmax and not error.argmax_agrees:
+        raise Imprecise("the chain is too coarse: its largest output is another than the model's")
+
+
+def require_within(error: Fidelity, tolerance: float) -> None:
+    """Let a chain's error pass only within `tolerance` of the output's range.
+
+    Raises:
+        Imprecise: it is larger.
+    """
     if error.relative_error > tolerance:
         raise Imprecise(
             f"the chain is too coarse: error {error.max_error:.3g}, "
@@ -62,8 +96,6 @@ def require_chain_faithful(
             hint="a larger --scale or --tolerance",
             bits=_bits(error, tolerance),
         )
-    if argmax and not error.argmax_agrees:
-        raise Imprecise("the chain is too coarse: its largest output is another than the model's")
 
 
 def compare(one: Sized, made: Witness) -> Fidelity:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from zkprep.backends.base import Backend
+from zkprep.execute.task import Executor
 from zkprep.model import Feeds
 from zkprep.options import SCALES, Options
 from zkprep.prepare import Prepared
@@ -31,22 +32,30 @@ class Job:
     Attributes:
         run: the run directory, open.
         backend: the prover.
+        executor: where it proves.
         prepared: the model before and after preparation.
-        feeds: the user's input, by name.
+        inputs: the user's inputs, by name; circuits are fitted to the first.
         samples: more inputs, within the ranges of the user's, to tune for and to compare on.
-        given: more inputs that the user gave (`--samples`), on which the tolerance has to be kept.
+        given: more inputs that the user gave, on which the tolerance has to be kept: `--samples`,
+            and those to be proved that a fit to the others did not hold.
         options: what the user asked for.
         fit: at which scale, and how boldly, circuits are chosen.
     """
 
     run: Run
     backend: Backend
+    executor: Executor
     prepared: Prepared
-    feeds: Feeds
+    inputs: tuple[Feeds, ...]
     samples: tuple[Feeds, ...]
     options: Options
     given: tuple[Feeds, ...] = ()
     fit: Fit = Fit()
+
+    @property
+    def feeds(self) -> Feeds:
+        """The first of the user's inputs."""
+        return self.inputs[0]
 
     @property
     def scale(self) -> int:

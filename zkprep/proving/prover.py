@@ -6,32 +6,38 @@ key is made.
 """
 
 import json
-import logging
 import tempfile
 from collections.abc import Sequence
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import fmean
 
 import onnx_ir as ir
 
-from zkprep.backends.base import NOTHING_USED, Usage, Witness, read_witness
+from zkprep.backends.base import NOTHING_USED, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, ZkprepError
+from zkprep.execute.crew import execute
 from zkprep.heads import with_heads
 from zkprep.model import Feeds, input_specs, output_specs, serialize
 from zkprep.passes.evaluators import truth
-from zkprep.proving.fidelity import require_chain_faithful, require_faithful
+from zkprep.proving.fidelity import (
+    Errors,
+    compare,
+    errors,
+    require_chain_faithful,
+    require_faithful,
+    require_within,
+    worst,
+)
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, input_data, outputs_of
+from zkprep.proving.tasks import tasks_of
 from zkprep.report.types import Measured
+from zkprep.runs import keep_plan
 from zkprep.slices import Slice
-from zkprep.srs import Srs, obtain
-
-_LOG = logging.getLogger(__name__)
-
-
-@cache
-def _warn_once(message: str) -> None:
-    _LOG.warning(message)
+from zkprep.stages import require_record
+from zkprep.store import SliceFiles
 
 
 def calibrate(job: Job, model: ir.Model, name: str) -> Sized:
@@ -63,8 +69,14 @@ def calibrate(job: Job, model: ir.Model, name: str) -> Sized:
     return Sized(piece, model, path, files, spec, settings)
 
 
-def witness(job: Job, sized: Sequence[Sized], tolerance: float) -> list[Witness]:
+def witness(job: Job, sized: Sequence[Sized], tolerance: float, index: int = 0) -> list[Witness]:
     """Witness every slice on its producers' felts and compare it with ONNX Runtime.
+
+    Args:
+        job: the run.
+        sized: the slices.
+        tolerance: largest error, as a share of the output's range.
+        index: of the input.
 
     Raises:
         Disagreement: a slice's circuit computes something else than its model.
@@ -74,13 +86,60 @@ def witness(job: Job, sized: Sequence[Sized], tolerance: float) -> list[Witness]
     witnesses = []
     for one in sized:
         names = [spec.name for spec in input_specs(one.model)]
-        job.run.write(one.files.data, input_data(names, job.feeds, felts))
-        made = _witness_one(job, one)
+        files = one.files.of_input(index)
+        job.run.write(files.data, input_data(names, job.inputs[index], felts))
+        made = _witness_one(job, one, files)
         felts.update(zip(names, made.inputs, strict=True))
         felts.update(zip([s.name for s in output_specs(one.model)], made.outputs, strict=True))
         require_faithful(job.backend, one, made, tolerance)
         witnesses.append(made)
     return witnesses
+
+
+def errors_of(
+    job: Job, sized: Sequence[Sized], witnesses: Sequence[Witness], index: int = 0
+) -> Errors:
+    """How far the slices, and the chain, are from their models on the input of that number."""
+    outputs = with_heads(job.prepared.heads, _outputs(sized, witnesses))
+    return Errors(
+        tuple(compare(one, made) for one, made in zip(sized, witnesses, strict=True)),
+        errors(outputs, truth(job.prepared.original)(job.inputs[index])),
+    )
+
+
+class Unheld(Exception):
+    """The circuits do not hold an input, or not within the tolerance; the cause says how."""
+
+    def __init__(self, index: int, cause: ZkprepError) -> None:
+        super().__init__(str(cause))
+        self.index, self.cause = index, cause
+
+
+def witness_inputs(job: Job, sized: Sequence[Sized], tolerance: float) -> Errors:
+    """Witness the chain on every input, side by side; the largest errors.
+
+    Raises:
+        Unheld: the circuits were fitted to other inputs, and this one is outside.
+    """
+    first = _held(job, sized, tolerance, 0)
+    with ThreadPoolExecutor(job.executor.room.cores) as pool:
+        others = [
+            pool.submit(_held, job, sized, tolerance, index) for index in range(1, len(job.inputs))
+        ]
+        try:
+            return worst([first, *(one.result() for one in others)])
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _held(job: Job, sized: Sequence[Sized], tolerance: float, index: int) -> Errors:
+    try:
+        found = errors_of(job, sized, witness(job, sized, tolerance, index), index)
+        if index:
+            require_within(found.chain, tolerance)
+    except (Imprecise, RangeExceeded, Disagreement) as error:
+        raise Unheld(index, error) from error
+    return found
 
 
 def require_faithful_chain(
@@ -123,52 +182,27 @@ def sample(job: Job, sized: Sequence[Sized], tolerance: float) -> None:
                 require_faithful(job.backend, one, read_witness(made), tolerance)
 
 
-def srs_of(job: Job, one: Sized) -> Srs:
-    """The SRS that a slice's keys are made with."""
-    return obtain(
-        one.settings.run_args.logrows,
-        job.backend,
-        allow_test=job.options.allow_test_srs,
-        notify=_warn_once,
-    )
+def prove(job: Job, sized: Sequence[Sized], inputs: int = 1) -> list[Measured]:
+    """Set up every slice, and prove and verify it on every input, on the job's executor.
 
+    Slices with equal circuits share the keys of the first of them.
 
-def prove(job: Job, one: Sized) -> Measured:
-    """Set up, prove and verify one slice; one with a twin uses the twin's keys.
+    Args:
+        job: the run.
+        sized: the slices, witnessed on each of the inputs.
+        inputs: how many of the job's inputs, the first ones.
+
+    Returns:
+        What each slice took; of several inputs the mean.
 
     Raises:
         BackendError: the prover failed.
-        ProofRejected: the proof just made does not verify.
+        ProofRejected: a proof just made does not verify.
     """
-    files, keys, backend = one.files, one.keys, job.backend
-    srs = srs_of(job, one)
-    tag = srs.digest.encode()
-    setup = NOTHING_USED
-    if one.twin is None:
-        setup = job.run.stage(
-            "setup",
-            files.folder,
-            [files.settings, one.path, tag],
-            [files.vk, files.pk],
-            lambda: backend.setup(files.circuit, srs.path, files.vk, files.pk),
-        )
-    proved = job.run.stage(
-        "prove",
-        files.folder,
-        [files.witness, keys.vk, files.settings, tag],
-        [files.proof],
-        lambda: backend.prove(
-            files.witness, files.circuit, keys.pk, srs.path, files.settings, files.proof
-        ),
-    )
-    checked = job.run.stage(
-        "verify",
-        files.folder,
-        [files.proof, files.settings, keys.vk, tag],
-        [],
-        lambda: backend.verify(files.proof, files.settings, keys.vk, srs.path),
-    )
-    return _measured(one, setup, proved, checked)
+    tasks = [task for one in sized for task in tasks_of(job, one, inputs)]
+    keep_plan(job.run, sized[0].files.folder.parent, tasks)
+    execute(job.run, job.executor, tasks)
+    return [_measured(one, inputs) for one in sized]
 
 
 def proof_bytes(path: Path) -> int:
@@ -200,8 +234,7 @@ def _witness_apart(job: Job, sized: Sequence[Sized], feeds: Feeds) -> list[Witne
     return witnesses
 
 
-def _witness_one(job: Job, one: Sized) -> Witness:
-    files = one.files
+def _witness_one(job: Job, one: Sized, files: SliceFiles) -> Witness:
     job.run.stage(
         "compile",
         files.folder,
@@ -211,7 +244,7 @@ def _witness_one(job: Job, one: Sized) -> Witness:
     )
     job.run.stage(
         "witness",
-        files.folder,
+        files.case,
         [files.circuit, files.data],
         [files.witness],
         lambda: job.backend.witness(files.circuit, files.data, files.witness),
@@ -219,16 +252,26 @@ def _witness_one(job: Job, one: Sized) -> Witness:
     return read_witness(files.witness)
 
 
-def _measured(one: Sized, setup: Usage, proved: Usage, checked: Usage) -> Measured:
+def _measured(one: Sized, inputs: int) -> Measured:
+    """What a slice took, by its stages' records; proving and verifying in the mean.
+
+    Setting up a slice that uses a twin's keys took nothing.
+    """
+    keys = require_record(one.keys.folder, "setup")
+    setup = keys.usage if one.twin is None else NOTHING_USED
+    cases = [one.files.of_input(index) for index in range(inputs)]
+    proved, checked = (
+        [require_record(files.case, name).usage for files in cases] for name in ("prove", "verify")
+    )
     return Measured(
         setup_seconds=setup.seconds,
         setup_cpu_seconds=setup.cpu_seconds,
-        prove_seconds=proved.seconds,
-        prove_cpu_seconds=proved.cpu_seconds,
-        verify_seconds=checked.seconds,
-        verify_cpu_seconds=checked.cpu_seconds,
-        peak_bytes=max(setup.peak_bytes, proved.peak_bytes),
-        pk_bytes=one.keys.pk.stat().st_size,
-        vk_bytes=one.keys.vk.stat().st_size,
+        prove_seconds=fmean(usage.seconds for usage in proved),
+        prove_cpu_seconds=fmean(usage.cpu_seconds for usage in proved),
+        verify_seconds=fmean(usage.seconds for usage in checked),
+        verify_cpu_seconds=fmean(usage.cpu_seconds for usage in checked),
+        peak_bytes=max(usage.peak_bytes for usage in (setup, *proved)),
+        pk_bytes=keys.outputs[one.keys.pk.name].bytes,
+        vk_bytes=keys.outputs[one.keys.vk.name].bytes,
         proof_bytes=proof_bytes(one.files.proof),
     )

@@ -75,7 +75,8 @@ def verdict(report: Report) -> str:
         return "not proved: nothing to verify"
     if not result.accepted:
         return f"REJECTED: {printable(result.reason)}"
-    return f"accepted: {number(result.proofs, 'proof')}, {number(result.links, 'link')}"
+    inputs = f", {number(result.inputs, 'input')}" if result.inputs > 1 else ""
+    return f"accepted: {number(result.proofs, 'proof')}, {number(result.links, 'link')}{inputs}"
 
 
 def known(changes: Iterable[Change]) -> list[Change]:

@@ -212,7 +212,7 @@ CAUSES = OperatorCells.__struct_fields__[1:]
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The chain's verification at the end of the run."""
+    """The chain's verification at the end of the run; proofs and links are those of all inputs."""
 
     accepted: bool
     proofs: Count
@@ -220,6 +220,7 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     statement: str
     test_srs: bool
     reason: str = ""
+    inputs: Count = 1
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
