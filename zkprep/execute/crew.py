@@ -197,11 +197,11 @@ def _wanted(run: Run, tasks: Sequence[Task]) -> list[Task]:
     read = {one for task in tasks if states[task.title] is State.STALE for one in task.after}
     wanted: dict[str, Task] = {}
     for task in tasks:
-        state = states[task.title]
-        if state is State.STALE:
-            run.ledger.open(task.stage)
+        state, follows = states[task.title], any(one in wanted for one in task.after)
         lacking = state is State.LACKING and task.title in read
-        if state is State.STALE or lacking or any(one in wanted for one in task.after):
+        if state is State.STALE and not follows:
+            run.ledger.open(task.stage)
+        if state is State.STALE or lacking or follows:
             wanted[task.title] = task
         else:
             run.tell(Event(kind="kept", slice=task.stage.label, stage=task.stage.name))
