@@ -1,6 +1,7 @@
 """Workers of the real prover that are lost: out of memory, over a file limit, killed at random."""
 
 import random
+import re
 import resource
 import shutil
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import killed
@@ -17,6 +19,7 @@ import pytest
 from pipeline_case import Case
 
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.errors import BackendError
 from zkprep.events import Event
 from zkprep.options import Baselines, Options
 from zkprep.report.types import Report, read_report
@@ -37,40 +40,45 @@ def digest(report: Report) -> str:
     return report.verdict.statement
 
 
-@pytest.mark.parametrize(
-    ("limit", "bytes", "reason"),
-    [
-        (resource.RLIMIT_DATA, 40 * 2**20, "allocation of .* bytes failed"),
-        (resource.RLIMIT_FSIZE, 2**16, "died with exit code -25|disk is full|File too large"),
-    ],
-    ids=["memory", "file size"],
-)
-def test_a_worker_that_meets_a_limit_costs_its_stage(
-    skip: Case, limit: int, bytes: int, reason: str
-) -> None:
-    events: list[Event] = []
-    limited: list[int] = []
+@dataclass
+class Limiting:
+    """Puts the worker of the first setup under a limit of the system's, as soon as there is one."""
 
-    def limit_one(event: Event) -> None:
-        """Put the first setup's worker under the limit as soon as there is one."""
-        events.append(event)
-        if event.kind == "start" and event.stage == "setup" and not limited:
-            limited.append(0)
-            threading.Thread(target=put_under_limit).start()
+    limit: int
+    bytes: int
+    events: list[Event] = field(default_factory=list)
+    watcher: threading.Thread | None = None
 
-    def put_under_limit() -> None:
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if event.kind == "start" and event.stage == "setup" and self.watcher is None:
+            self.watcher = threading.Thread(target=self._act)
+            self.watcher.start()
+
+    def _act(self) -> None:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
-                resource.prlimit(child.pid, limit, (bytes, bytes))
-                limited.append(child.pid)
+                resource.prlimit(child.pid, self.limit, (self.bytes, self.bytes))
                 return
             time.sleep(0.001)
 
-    report = skip.prove(THREE, backend=EzklBackend(), notify=limit_one)
-    assert digest(report)
-    again = [event for event in events if event.kind == "retry"]
-    assert [event.stage for event in again] == ["setup"], [event.reason for event in again]
+
+def test_a_worker_out_of_memory_costs_its_stage(skip: Case) -> None:
+    limiting = Limiting(resource.RLIMIT_DATA, 20 * 2**20)
+    assert digest(skip.prove(THREE, backend=EzklBackend(), notify=limiting))
+    (again,) = (event for event in limiting.events if event.kind == "retry")
+    assert again.stage == "setup"
+    assert re.search("allocation of .* bytes failed|too little memory", again.reason), again.reason
+
+
+def test_a_full_disk_stops_the_run_and_it_goes_on(skip: Case) -> None:
+    limiting = Limiting(resource.RLIMIT_FSIZE, 2**16)
+    with pytest.raises(BackendError, match="setup: the disk is full"):
+        skip.prove(THREE, backend=EzklBackend(), notify=limiting)
+    assert not (skip.folder / "run/public").exists()
+    assert killed.left_behind(skip.folder / "run") == []
+    assert digest(skip.prove(THREE, backend=EzklBackend()))
 
 
 def _start(case: Case, run: Path) -> subprocess.Popen[bytes]:

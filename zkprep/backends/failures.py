@@ -127,7 +127,13 @@ _KNOWN = (
         _LESS_MEMORY,
     ),
     _Known(
-        r"No space left on device",
+        r"MemoryError|Cannot allocate memory|failed to map segment from shared object",
+        OutOfMemory,
+        "there is too little memory to begin with",
+        _LESS_MEMORY,
+    ),
+    _Known(
+        r"No space left on device|File too large|Disk quota exceeded",
         BackendError,
         "the disk is full",
         "free some space and run again: finished stages are kept",

@@ -9,6 +9,7 @@ a lost node held is fetched from the driver's copy or made again (lineage).
 """
 
 import logging
+import os
 import secrets
 import shutil
 import tempfile
@@ -62,7 +63,7 @@ class RayExecutor:
     @property
     def room(self) -> Room:
         """See Executor. Nodes may come and go."""
-        nodes = _nodes()
+        nodes = [node for node in _nodes() if node.get("CPU", 0) >= 1]
         cores, memory = ([int(node.get(name, 0)) for node in nodes] for name in ("CPU", "memory"))
         return Room(max(1, sum(cores)), sum(memory), max([1, *cores]), max(memory, default=0))
 
@@ -170,6 +171,7 @@ def ray_executor(backend: Backend, address: str | None) -> Iterator[RayExecutor]
     Raises:
         InputError: Ray is not installed, or there is no cluster.
     """
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # they are told by us
     try:
         import ray
     except ImportError:
@@ -254,7 +256,12 @@ def _translated(verb: str, error: Any) -> ZkprepError:
 
     if isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, ZkprepError):
         return error.cause
-    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = said[-1] if said else type(error).__name__
     if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return OutOfMemory(f"{verb}: its node ran out of memory: {first}", stage=verb)
-    return Crashed(f"{verb}: its node or worker was lost: {first}", stage=verb)
+        return OutOfMemory(f"{verb}: its node ran out of memory: {last}", stage=verb)
+    return Crashed(
+        f"{verb}: its node or worker was lost: {last}",
+        stage=verb,
+        hint="every node needs this zkprep, installed in the same way: docs/ray.md",
+    )
