@@ -14,7 +14,7 @@ from two_nodes import MEMORY, DyingBackend, LoggingBackend, Nodes, two_nodes
 from zkprep import pipeline
 from zkprep.backends.base import Backend, Terms
 from zkprep.backends.fake import FakeBackend
-from zkprep.errors import BackendError, InputError, TooLarge
+from zkprep.errors import BackendError, TooLarge
 from zkprep.events import Event, Notify, silent
 from zkprep.execute.cluster import ray_executor
 from zkprep.execute.task import Call, Executor
@@ -152,14 +152,6 @@ def test_a_call_that_fits_no_node_is_told(tmp_path: Path, nodes: Nodes) -> None:
         pytest.raises(TooLarge, match=r"setup needs 2\.15 GB by prediction; the largest node"),
     ):
         executor.perform(call, Terms(), MEMORY + 1)
-
-
-def test_no_cluster_is_told(nodes: Nodes) -> None:
-    with (
-        pytest.raises(InputError, match="there is no Ray cluster at '127.0.0.1:1'"),
-        ray_executor(FakeBackend(), "127.0.0.1:1"),
-    ):
-        pass
 
 
 def test_a_node_lost_in_the_middle_of_a_proof(made: Made, lost_nodes: Nodes) -> None:

@@ -37,3 +37,11 @@ def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_address_is_rays(tmp_path: Path) -> None:
     assert "goes with --executor ray" in refused(tmp_path, "--address", "auto")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
+def test_no_cluster_is_told(tmp_path: Path, address: str) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'zkprep[ray]'")
+    said = refused(tmp_path, "--executor", "ray", "--address", address)
+    assert said.startswith(f"error: there is no Ray cluster at '{address}': ")
+    assert "docs/ray.md" in said

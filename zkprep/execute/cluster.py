@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ from typing import Any
 from zkprep.backends.base import Backend, Terms, Usage
 from zkprep.errors import Crashed, InputError, OutOfMemory, TooLarge, ZkprepError
 from zkprep.execute.task import Call
-from zkprep.files import cache_folder, digest, file_digest, write_atomically
+from zkprep.files import cache_folder, digest, file_digest, first_line, write_atomically
 from zkprep.room import Room
 from zkprep.stages import Ledger
 
@@ -34,6 +35,7 @@ _KEPT = frozenset({"circuit", "pk", "srs"})
 """What a node keeps; what an input's values can be read from is not among it."""
 
 _POLL_SECONDS = 0.5
+_LISTENER_SECONDS = 10.0
 _SPARE = 1.05
 
 
@@ -179,17 +181,35 @@ def ray_executor(backend: Backend, address: str | None) -> Iterator[RayExecutor]
             "--executor ray needs Ray", hint="install it: pip install 'zkprep[ray]'"
         ) from None
     try:
+        if address not in (None, "auto"):
+            _require_listener(address)
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         where = f" at '{address}'" if address else ""
         raise InputError(
-            f"there is no Ray cluster{where}: {str(error).splitlines()[0]}",
-            hint="docs/ray.md says how to start one",
+            f"there is no Ray cluster{where}: {first_line(error)}",
+            hint="give HOST:PORT or auto; docs/ray.md says how to start a cluster",
         ) from None
     try:
-        yield RayExecutor(backend)
+        executor = RayExecutor(backend)
+        if not executor.room.largest:
+            raise InputError("no node of the Ray cluster has a core", hint="docs/ray.md")
+        yield executor
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Find out whether anybody listens at HOST:PORT; Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: not HOST:PORT.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError("not HOST:PORT")
+    socket.create_connection((host, int(port)), _LISTENER_SECONDS).close()
 
 
 def _nodes() -> list[dict[str, Any]]:

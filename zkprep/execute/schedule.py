@@ -29,7 +29,7 @@ PLAYED = 500
 LOOKAHEAD = 64
 """Waiting tasks that are tried in turn where memory is short."""
 
-SERIAL = 0.06
+SERIAL = 0.1
 """Share of a proof's work that only one thread can do: see docs/scaling.md."""
 
 
