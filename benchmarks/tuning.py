@@ -21,6 +21,8 @@ from onnx import numpy_helper
 
 from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.events import silent
+from zkprep.execute.local import local_executor
 from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
@@ -111,14 +113,17 @@ def _pair(name: str, folder: Path) -> Pair:
     whole = prepare(model, {})
     as_given = replace(whole, model=whole.normalised, sites=())
     options = Options(blocks=1, baselines=Baselines.NONE)
-    with open_run(folder / "run", lambda *_: None) as run:
-        feeds = read_input(data, whole.normalised)
-        job, _, sized, witnesses = pipeline.fit(run, EzklBackend(), as_given, feeds, options)
-        calibrated = prover.calibrate(job, whole.original, "original.onnx")
-        theirs = prover.witness(job, [calibrated], baselines.ANY_ERROR)
-        ezkl = baselines.variant(job, [calibrated], theirs, [prover.prove(job, calibrated)])
-        (ours,) = sized["prepared"]
-        tuned = baselines.variant(job, [ours], witnesses, [prover.prove(job, ours)])
+    with open_run(folder / "run", silent) as run:
+        inputs = (read_input(data, whole.normalised),)
+        backend = EzklBackend()
+        executor = local_executor(backend, options)
+        job, _, sized, errors = pipeline.fit(run, executor, backend, as_given, inputs, options)
+        calibrated = [prover.calibrate(job, whole.original, "original.onnx")]
+        made = prover.witness(job, calibrated, baselines.ANY_ERROR)
+        theirs = prover.errors_of(job, calibrated, made)
+        ezkl = baselines.variant(calibrated, theirs, prover.prove(job, calibrated))
+        ours = sized["prepared"]
+        tuned = baselines.variant(ours, errors, prover.prove(job, ours))
     return Pair(name, _total(ezkl.total), _total(tuned.total))
 
 

@@ -11,6 +11,8 @@ import msgspec
 import onnx_ir as ir
 
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.events import silent
+from zkprep.execute.local import local_executor
 from zkprep.inputs import read_input
 from zkprep.options import Options
 from zkprep.prepare import Prepared, prepare
@@ -51,12 +53,14 @@ def prove(path: Path, data: Path, folder: Path, options: Options) -> Variant:
     whole = prepare(path, {})
     slicing = apply_cut(whole.normalised, whole.normalised, cut(whole.normalised))
     feeds = read_input(data, whole.normalised)
+    backend = EzklBackend()
+    executor = local_executor(backend, options)
     chain = check_chain(slicing, "plain", whole.normalised, feeds)
     slices = []
     for piece, (inputs, _) in zip(slicing.slices, chain, strict=True):
         alone = replace(whole, original=piece.plain, normalised=piece.plain, heads=())
-        with open_run(folder / piece.name, lambda *_: None) as run:
-            job = Job(run, EzklBackend(), alone, inputs, (), options)
+        with open_run(folder / piece.name, silent) as run:
+            job = Job(run, backend, executor, alone, (inputs,), (), options)
             slices.append(msgspec.structs.replace(_prove(job, alone), name=piece.name))
     return variant_report(NOTE, slices, None)
 
@@ -64,4 +68,4 @@ def prove(path: Path, data: Path, folder: Path, options: Options) -> Variant:
 def _prove(job: Job, alone: Prepared) -> SliceReport:
     one = prover.calibrate(job, alone.original, "slice.onnx")
     (made,) = prover.witness(job, [one], ANY_ERROR)
-    return slice_report(one, prover.prove(job, one), compare(one, made))
+    return slice_report(one, *prover.prove(job, [one]), compare(one, made))

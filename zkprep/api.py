@@ -121,9 +121,8 @@ def prove(
     notify: Notify | None = None,
 ) -> Report:
     """See `zkprep.pipeline.prove`; EZKL in workers on this machine and silence by default."""
-    inputs = [input] if isinstance(input, Path) else input
     made = backend or EzklBackend()
-    return pipeline.prove(model, inputs, out, options, made, notify or silent, executor=executor)
+    return pipeline.prove(model, input, out, options, made, notify or silent, executor=executor)
 
 
 def verify(

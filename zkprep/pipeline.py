@@ -38,7 +38,7 @@ CARES = ((4, 16), (4, 1), (1024, 1))
 
 def prove(
     model: Path,
-    data: Sequence[Path],
+    data: Path | Sequence[Path],
     out: Path,
     options: Options,
     backend: Backend,
@@ -50,7 +50,7 @@ def prove(
 
     Args:
         model: the ONNX file.
-        data: the inputs, as `zkprep.inputs.read_inputs` takes them.
+        data: the input or inputs, as `zkprep.inputs.read_inputs` takes them.
         out: the run directory, new or to be resumed.
         options: what to do.
         backend: the prover.
@@ -61,14 +61,15 @@ def prove(
         ZkprepError: what the user gave is not usable, or the prover failed.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    inputs = read_inputs(data, prepared.normalised)
+    paths = [data] if isinstance(data, Path) else data
+    inputs = read_inputs(paths, prepared.normalised)
     with open_run(out, notify) as run:
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
         executor = executor or local_executor(backend, options)
         question = digest(f"{prepared.digest} {backend.version} {options}".encode())
         memory = executor.room.largest
-        asked = Asked(str(model), [str(path) for path in data], question, memory)
+        asked = Asked(str(model), [str(path) for path in paths], question, memory)
         options = replace(options, memory=limits_of(run, asked).memory)
         job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
         save(slicing.prepared.model, run.model_path("prepared.onnx"))

@@ -29,10 +29,9 @@ class Case:
         backend: Backend | None = None,
         notify: Notify = silent,
     ) -> Report:
-        chosen = data or self.data
         return pipeline.prove(
             self.model,
-            [chosen] if isinstance(chosen, Path) else chosen,
+            data or self.data,
             self.folder / out,
             options,
             backend or FakeBackend(),

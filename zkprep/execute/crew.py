@@ -43,7 +43,7 @@ class Stopped(BaseException):
 
 @dataclass(slots=True)
 class _Attempt:
-    """A task that runs: when it started, what its worker holds, whether it is a second try."""
+    """A task that runs, what it was said to need, and (in a list of one) the bytes it holds."""
 
     task: Task
     need: Need
@@ -120,7 +120,11 @@ class Crew:
         seconds = max(LEAST_SECONDS, PATIENCE * task_seconds(need.cpu_seconds, threads))
         terms = Terms(threads, seconds, watch)
         call = partial(self.executor.perform, task.call, terms, need.peak_bytes)
-        self.run.perform(task.stage, call)
+        try:
+            self.run.perform(task.stage, call)
+        except OSError as error:
+            where = task.stage.folder
+            raise InputError(f"cannot write '{where}': {error.strerror or error}") from None
 
     def _settle(self, title: str) -> None:
         attempt = self.attempts.pop(title)

@@ -118,6 +118,7 @@ class Schedule:
     def again(self, name: str, need: Need) -> None:
         """The task has to start over and needs so much."""
         self.running.pop(name)
+        self._left += need.cpu_seconds - self.steps[name].need.cpu_seconds
         self.steps[name] = replace(self.steps[name], need=need)
         self._wait(name)
 
