@@ -10,6 +10,7 @@ cores were filled is told by the threads that ran, for the same reason.
 import argparse
 import os
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -216,8 +217,20 @@ def filled(run: Measured) -> str:
     share = run.thread_seconds / (run.cores * run.wall_seconds)
     return (
         f"the threads of running stages filled {100 * share:.0f} % of the cores' time from the "
-        f"first start to the last end: the run took {1 / share:.2f} times what these stages take "
+        f"first start to the last end: the run took {1 / share:.2f} times what its stages take "
         "at the least on these cores"
+    )
+
+
+def checked(run: Measured, slices: Sequence[Slice], widest: int) -> str:
+    """A run against its simulation, stretched by what its stages took above their CPU seconds."""
+    steps, room = steps_of(slices, 1), Room(run.cores, MEMORY, widest, MEMORY)
+    stretch = run.task_seconds / sum(step.need.cpu_seconds for step in steps.values())
+    foretold = stretch * seconds(steps, room)
+    return (
+        f"Its stages took {stretch:.1f} times their CPU seconds, with {run.load:.1f} others per "
+        f"core; simulated and stretched by as much, the run takes {foretold:.1f} s; in fact it "
+        f"took {run.wall_seconds:.1f} s, {100 * (run.wall_seconds / foretold - 1):+.0f} %"
     )
 
 
@@ -229,52 +242,47 @@ def document(found: Recorded) -> str:
     steps = steps_of(found.slices, 1)
     room = Room(here.cores, here.limit_bytes, here.cores, here.limit_bytes)
     played, least = seconds(steps, room), bound(steps, room)
-    added = (ray.task_seconds - ray.worker_seconds) / ray.tasks
-    own = (here.task_seconds - here.worker_seconds) / here.tasks
-    lines = [
+    own, added = ((run.task_seconds - run.worker_seconds) / run.tasks for run in (here, ray))
+    parts = [
         "# How proving scales",
-        "",
         "Written by `python -m benchmarks.scaling`; do not edit.",
-        "",
         f"{len(found.slices)} slices of `circuits/digits`, proved by EZKL on {found.cpu}, "
         f"{here.cores} cores: {setup:.1f} CPU s of setup and {prove:.1f} of proving, the "
-        f"largest slice {largest:.1f}. The machine was shared, so wall times are told with the "
-        "load that others were.",
-        "",
+        f"largest slice {largest:.1f}. The machine was shared, hence the words about others.",
         "## Measured",
-        "",
-        f"- In workers here, {filled(here)}. It took {here.wall_seconds:.0f} s with "
-        f"{here.load:.1f} others per core.",
-        f"- On two Ray nodes of one core each, {filled(ray)}. It took {ray.wall_seconds:.0f} s "
-        f"with {ray.load:.1f} others per core. A stage took {added:.1f} s more than its worker's "
-        f"call, in the mean; here {own:.1f} s.",
+        f"- In workers here, {filled(here)}. {checked(here, found.slices, here.cores)}.",
+        f"- On two Ray nodes of one core each, {filled(ray)}. {checked(ray, found.slices, 1)}.",
+        f"- A stage took {added:.1f} s more than its worker's call on Ray, in the mean, and "
+        f"{own:.1f} s more here.",
         f"- Played with the measured CPU seconds, the schedule for {here.cores} cores takes "
         f"{played:.1f} s, {played / least:.2f} times what no schedule beats.",
-        f"- All workers here together held {here.most_bytes / 1e6:.0f} MB at most; the limit was "
-        f"{here.limit_bytes / 1e6:.0f} MB.",
-        "",
+        f"- All workers here together held {here.most_bytes / 1e6:.0f} MB at most, looked at every "
+        f"second; the limit was {here.limit_bytes / 1e6:.0f} MB.",
         "## Simulated",
-        "",
         "The measured CPU seconds, and the very schedule that zkprep runs "
         "(`zkprep/execute/schedule.py`), on machines of this speed. On one machine a task can "
         "have all cores; on machines of two cores, as nodes of a Ray cluster, two. A task on "
         f"t threads takes cpu * ({SERIAL:g} + {1 - SERIAL:g} / t) seconds: of the CPU seconds "
         "of such proofs 6 to 10 % were the main thread's, of the setups 15 %. What Ray adds to a "
         "stage is not in it.",
-        "",
         "One input:",
-        "",
-        *table(found.slices, 1),
-        "",
+        "\n".join(table(found.slices, 1)),
         "Ten inputs, one setup:",
-        "",
-        *table(found.slices, 10),
-        "",
+        "\n".join(table(found.slices, 10)),
         "Twelve slices keep a dozen cores busy; more cores go into threads, which help less, "
         "and the largest slice is the end of it. More inputs, or more and smaller slices, "
         "scale on.",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(_wrapped(part) for part in parts) + "\n"
+
+
+def _wrapped(part: str) -> str:
+    if part.startswith(("#", "|")):
+        return part
+    indent = "  " if part.startswith("- ") else ""
+    return textwrap.fill(
+        part, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def main() -> None:
