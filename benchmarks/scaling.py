@@ -28,7 +28,7 @@ from zkprep.execute.local import local_executor
 from zkprep.execute.schedule import SERIAL, Step, bound, plan, play
 from zkprep.execute.task import Executor, Need
 from zkprep.options import Baselines, Options, parse_memory
-from zkprep.report.types import Report
+from zkprep.report.types import Report, dump
 from zkprep.room import Room
 
 ROOT = Path(__file__).parent.parent
@@ -200,8 +200,10 @@ def table(slices: Sequence[Slice], inputs: int) -> list[str]:
     """Seconds and speed-up by cores: on one machine, and on machines of two cores."""
     steps = steps_of(slices, inputs)
     alone = seconds(steps, Room(1, MEMORY, 1, MEMORY))
-    lines = ["| cores | one machine | speed-up | machines of 2 | speed-up | no schedule beats |"]
-    lines.append("|---:|---:|---:|---:|---:|---:|")
+    lines = [
+        "| cores | one machine | speed-up | machines of 2 | speed-up | no schedule beats |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
     for cores in CORES:
         one = seconds(steps, room := Room(cores, MEMORY, cores, MEMORY))
         pairs = seconds(steps, Room(cores, MEMORY, min(cores, 2), MEMORY))
@@ -292,8 +294,7 @@ def main() -> None:
     parser.add_argument("--memory", help="limit for the workers, as zkprep's --memory")
     given = parser.parse_args()
     if given.record:
-        found = record(parse_memory(given.memory))
-        RECORDED.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        RECORDED.write_bytes(dump(record(parse_memory(given.memory))))
     DOCUMENT.write_text(document(msgspec.json.decode(RECORDED.read_bytes(), type=Recorded)))
 
 

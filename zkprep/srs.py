@@ -133,7 +133,7 @@ def obtain(
         BackendError: a test SRS will not do, and the ceremony's cannot be downloaded.
         InputError: as `find`.
     """
-    tell = notify or _silent
+    tell = notify or (lambda _message: None)
     found = find(logrows, None if allow_test else "ceremony")
     if found is None:
         try:
@@ -296,7 +296,3 @@ def _ezkl_place(logrows: int) -> Path:
 
 def _own_folder() -> Path:
     return cache_folder() / "srs"
-
-
-def _silent(_message: str) -> None:
-    return
