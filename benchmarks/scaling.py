@@ -3,8 +3,8 @@
     python -m benchmarks.scaling --record      prove 12 slices, write benchmarks/scaling.json
     python -m benchmarks.scaling               docs/scaling.md anew, from what was recorded
 
-Times are CPU seconds of workers, which do not depend on who else uses the machine. How well the
-cores were filled is told by the threads that ran, for the same reason.
+Times are CPU seconds of workers, and the cores' filling is told by the threads that ran: neither
+depends on who else uses the machine.
 """
 
 import argparse
@@ -139,7 +139,7 @@ def record(memory: int | None) -> Recorded:
 
 def _run(backend: Backend, options: Options, executor: Executor) -> tuple[Report, Measured]:
     watcher, room = Watcher(), executor.room
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    load = os.getloadavg()[0] / room.cores
     with tempfile.TemporaryDirectory(prefix="scaling-") as folder:
         report = pipeline.prove(
             DIGITS / "model.onnx",
@@ -192,7 +192,7 @@ def steps_of(slices: Sequence[Slice], inputs: int) -> dict[str, Step]:
 
 
 def seconds(steps: dict[str, Step], room: Room) -> float:
-    """How long the chosen schedule takes in a room."""
+    """How long the chosen schedule takes."""
     return play(steps, plan(steps, room).shape, room)
 
 
@@ -271,9 +271,8 @@ def document(found: Recorded) -> str:
         "\n".join(table(found.slices, 1)),
         "Ten inputs, one setup:",
         "\n".join(table(found.slices, 10)),
-        "Twelve slices keep a dozen cores busy; more cores go into threads, which help less, "
-        "and the largest slice is the end of it. More inputs, or more and smaller slices, "
-        "scale on.",
+        "Twelve slices keep a dozen cores busy; more cores go into threads, which help less. "
+        "More inputs, or more and smaller slices, scale on.",
     ]
     return "\n\n".join(_wrapped(part) for part in parts) + "\n"
 
@@ -289,7 +288,7 @@ def _wrapped(part: str) -> str:
 
 def main() -> None:
     """Record, or write the document."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--record", action="store_true", help="prove, and record what it took")
     parser.add_argument("--memory", help="limit for the workers, as zkprep's --memory")
     given = parser.parse_args()
