@@ -75,7 +75,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What each slice took on a processor; how a local run filled its cores, and one on Ray."""
+    """What each slice took on `cpu`; how a run here filled its cores, and one on Ray."""
 
     cpu: str
     slices: list[Slice]
@@ -172,12 +172,8 @@ def _two_nodes() -> Iterator[str]:
 
 
 def _slices(report: Report) -> list[Slice]:
-    measured = [part.measured for part in report.variants["prepared"].slices]
-    return [
-        Slice(one.setup_cpu_seconds, one.prove_cpu_seconds, one.peak_bytes)
-        for one in measured
-        if one is not None
-    ]
+    measured = (part.measured for part in report.variants["prepared"].slices)
+    return [Slice(m.setup_cpu_seconds, m.prove_cpu_seconds, m.peak_bytes) for m in measured if m]
 
 
 def steps_of(slices: Sequence[Slice], inputs: int) -> dict[str, Step]:
