@@ -133,14 +133,16 @@ class Preparation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         passes: names of the passes in the order they ran.
         dims: the named dimensions that were set, sorted by name.
         keep_head: whether Softmax and the like at the end stay in the circuit.
-        splits: what was split after the passes, in the model's order.
+        splits: what was split after the passes, in the model's order; left out if nothing was.
         cut: per slice, the names of its nodes in the normalised model, after the splits.
     """
 
     passes: tuple[Name, ...]
     dims: tuple[tuple[Name, Size], ...]
     keep_head: bool = False
-    splits: tuple[Split, ...] = ()
+    splits: Annotated[tuple[Split, ...], msgspec.Meta(min_length=1)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     cut: tuple[Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)], ...]
 
 

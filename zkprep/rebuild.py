@@ -44,7 +44,7 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
     """
     prepared = prepare(model, dict(claim.preparation.dims), keep_head=claim.preparation.keep_head)
     try:
-        slicing = apply_cut(split(prepared, claim.preparation.splits), claim.preparation.cut)
+        slicing = apply_cut(split(prepared, claim.preparation.splits or ()), claim.preparation.cut)
     except ZkprepError as error:
         raise StatementError(f"the statement's cut does not fit the model: {error}") from None
     if len(slicing.slices) != len(claim.slices):

@@ -150,8 +150,8 @@ def _slice_line(piece: Slice) -> str:
 
 def _differences(path: str, one: Any, other: Any) -> Iterator[str]:
     if isinstance(one, dict):
-        for key in one:
-            yield from _differences(f"{path}.{key}".lstrip("."), one[key], other[key])
+        for key in dict.fromkeys((*one, *other)):
+            yield from _differences(f"{path}.{key}".lstrip("."), one.get(key), other.get(key))
     elif isinstance(one, list | tuple) and len(one) != len(other):
         yield f"{path} has {len(one)} entries, not {len(other)}"
     elif isinstance(one, list | tuple):

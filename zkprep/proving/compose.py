@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from zkprep import __version__, statement
@@ -40,7 +41,7 @@ def compose(slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
             passes=prepared.passes,
             dims=tuple(sorted(prepared.dims.items())),
             keep_head=prepared.keep_head,
-            splits=prepared.splits,
+            splits=prepared.splits or UNSET,
             cut=tuple(piece.nodes for piece in slicing.slices),
         ),
         slices=slices,

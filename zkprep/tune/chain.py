@@ -112,9 +112,21 @@ def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choi
                     found[kept] = _Path(cost, (*path.choices, choice))
         if not found:
             raise _dead_end(circuits, index, paths, scale)
-        best = sorted(found.items(), key=lambda item: (item[1].price, item[0]))
+        meeting = [_floats(later) for later in chain[index + 1 :]]
+        agreeing = {state: path for state, path in found.items() if _agrees(state, meeting)}
+        best = sorted((agreeing or found).items(), key=lambda item: (item[1].price, item[0]))
         paths = dict(best[:STATES])
     return min(paths.values(), key=lambda path: path.price).choices
+
+
+def _agrees(state: Scales, meeting: Sequence[set[str]]) -> bool:
+    """Whether the tensors that a later slice reads together have one scale so far."""
+    return all(len({scale for name, scale in state if name in names}) <= 1 for names in meeting)
+
+
+def _floats(circuits: Circuits) -> set[str]:
+    """The slice's inputs of floats, which share one scale."""
+    return {s.name for s in input_specs(circuits.demand.model) if s.dtype.kind == "f"}
 
 
 def _steps(
