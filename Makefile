@@ -15,7 +15,7 @@ CASES   ?=
 REPEATS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion bench-rewrites clean
+.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion bench-rewrites bench-slicing clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ bench-fusion: $(VENV)/core.stamp $(BENCH)/tools.stamp ## who fuses what: docs/fu
 
 bench-rewrites: $(VENV)/core.stamp ## what each circuit rewrite is worth: docs/rewrites.md anew; PROVE="CASE ..." proves
 	$(BIN)/python -m benchmarks.rewrites $(if $(PROVE),--prove $(PROVE))
+
+bench-slicing: $(VENV)/core.stamp ## what cutting the corpus costs, or CASES; docs/slicing.md; no proofs
+	$(BIN)/python -m benchmarks.slicing $(CASES)
 
 clean: ## remove the environment and the runs
 	rm -rf $(VENV) $(BENCH) runs

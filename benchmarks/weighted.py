@@ -51,11 +51,11 @@ def prove(path: Path, data: Path, folder: Path, options: Options) -> Variant:
         ZkprepError: EZKL does not take a slice, or failed.
     """
     whole = prepare(path, {})
-    slicing = apply_cut(whole.normalised, whole.normalised, cut(whole.normalised))
+    slicing = apply_cut(replace(whole, model=whole.normalised), cut(whole.normalised))
     feeds = read_input(data, whole.normalised)
     backend = EzklBackend()
     executor = local_executor(backend, options)
-    chain = check_chain(slicing, "plain", whole.normalised, feeds)
+    chain = check_chain(slicing, "plain", feeds)
     slices = []
     for piece, (inputs, _) in zip(slicing.slices, chain, strict=True):
         alone = replace(whole, original=piece.plain, normalised=piece.plain, heads=())

@@ -84,32 +84,75 @@ def cut(
             negative or no number, or there are no such blocks.
         Infeasible: nothing keeps the limit.
     """
-    order, tensors = topological_order(graph), read_tensors(graph)
-    _check_request(len(order), limit, blocks, workers)
+    _check_request(len(graph), limit, blocks, workers)
     size = size or cost
 
     def limited(loads: Loads) -> Floats:
         fits = _checked(size, loads, "size") <= limit
         return np.where(fits, _checked(cost, loads, "cost"), math.inf)
 
-    states = lattice(graph, order, tensors, EXACT_STATES)
-    exact = states is not None or _is_chain(graph, order)
-    chosen: States = states or line(graph, order, tensors)
-    idle = _may_idle(graph, order)
-    arcs = Arcs(chosen, limited, idle)
+    searched, exact = _searched(graph)
+    idle = _may_idle(graph)
+    found = []
+    for states in searched:
+        arcs = Arcs(states, limited, idle)
+        if workers is not None:
+            path = _for_workers(arcs, _scale(graph, limited), workers)
+        elif blocks is not None:
+            path = _balanced(arcs, _scale(graph, limited), blocks, slack)
+        else:
+            path = least_sum(arcs)
+        if path is not None:
+            groups = [states.nodes(before, after) for before, after in path.arcs]
+            partition = Partition.from_groups(graph, groups)
+            costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
+            found.append(Optimum(partition, tuple(float(one) for one in costs), exact))
+    if not found:
+        raise _refusal(graph, searched, size, limit, blocks)
+    return min(found, key=lambda one: _rank(one.costs, blocks, workers))
+
+
+def _rank(costs: Sequence[float], blocks: int | None, workers: int | None) -> tuple[float, float]:
+    """What is least of the best partition, first things first."""
     if workers is not None:
-        path = _for_workers(arcs, _scale(graph, order, limited), workers)
-    elif blocks is not None:
-        path = _balanced(arcs, _scale(graph, order, limited), blocks, slack)
-    else:
-        path = least_sum(arcs)
-    if path is None:
-        sizes = Arcs(chosen, lambda loads: _checked(size, loads, "size"), idle)
-        raise _refusal(graph, sizes, size, limit, blocks)
-    groups = [chosen.nodes(before, after) for before, after in path.arcs]
-    partition = Partition.from_groups(graph, groups)
-    costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
-    return Optimum(partition, tuple(float(one) for one in costs), exact)
+        return max(*costs, sum(costs) / workers), sum(costs)
+    return (sum(costs), len(costs)) if blocks is None else (max(costs), sum(costs))
+
+
+def _searched(graph: nx.DiGraph) -> tuple[list[States], bool]:
+    """The collections of states to search, and whether they are all states there are.
+
+    Along one order, nodes without weights run where few elements are alive, and in another search
+    just before what reads them: where every block is full they have to go with their readers.
+    """
+    order, tensors = topological_order(graph), read_tensors(graph)
+    every = lattice(graph, order, tensors, EXACT_STATES)
+    if every is not None:
+        return [every], True
+    orders = [order]
+    if (late := _late(graph, order)) != order:
+        orders.append(late)
+    chain = all(graph.has_edge(*pair) for pair in pairwise(order))
+    return [line(graph, one, tensors) for one in orders], chain
+
+
+def _late(graph: nx.DiGraph, order: Sequence[str]) -> list[str]:
+    """`order` with every node without weights just before the first of its readers."""
+    weighs = {
+        node: bool(weights.any())
+        for node, weights in zip(order, node_weights(graph, order), strict=True)
+    }
+    done: dict[str, None] = {}
+    for node in order:
+        if weighs[node] or not graph.out_degree(node):
+            waiting = [node]
+            while waiting:
+                needs = [one for one in graph.predecessors(waiting[-1]) if one not in done]
+                if needs:
+                    waiting.append(min(needs))
+                else:
+                    done[waiting.pop()] = None
+    return list(done)
 
 
 def _check_request(nodes: int, limit: float, blocks: int | None, workers: int | None) -> None:
@@ -136,20 +179,15 @@ def _checked(oracle: Oracle, loads: Loads, what: str) -> Floats:
     return answers
 
 
-def _is_chain(graph: nx.DiGraph, order: Sequence[str]) -> bool:
-    """Whether there is one order only: every node leads to the next."""
-    return all(graph.has_edge(*pair) for pair in pairwise(order))
-
-
-def _may_idle(graph: nx.DiGraph, order: Sequence[str]) -> bool:
+def _may_idle(graph: nx.DiGraph) -> bool:
     """Whether blocks need not be asked for weights: every node has some, or none has any."""
-    computing = node_weights(graph, order).any(axis=1)
+    computing = node_weights(graph, list(graph)).any(axis=1)
     return bool(computing.all() or not computing.any())
 
 
-def _scale(graph: nx.DiGraph, order: Sequence[str], cost: Oracle) -> float:
+def _scale(graph: nx.DiGraph, cost: Oracle) -> float:
     """About what all blocks cost together; 0 where that is not known."""
-    for groups in ([order], [[node] for node in order]):
+    for groups in ([list(graph)], [[node] for node in topological_order(graph)]):
         blocks = Partition.from_groups(graph, groups).blocks
         total = float(_checked(cost, loads_of(graph, blocks), "cost").sum())
         if total < math.inf:
@@ -200,11 +238,16 @@ def _for_workers(arcs: Arcs, scale: float, workers: int) -> Path | None:
 
 
 def _refusal(
-    graph: nx.DiGraph, sizes: Arcs, size: Oracle, limit: float, blocks: int | None
+    graph: nx.DiGraph, searched: Sequence[States], size: Oracle, limit: float, blocks: int | None
 ) -> SlicerError:
     """Why there is no such partition, and what limit would do."""
     request = "" if blocks is None else f" with blocks={blocks}"
-    least = least_largest(sizes, blocks)
+    idle = _may_idle(graph)
+    paths = [
+        least_largest(Arcs(states, lambda loads: _checked(size, loads, "size"), idle), blocks)
+        for states in searched
+    ]
+    least = min((path.weight for path in paths if path is not None), default=None)
     if least is None:
         return SlicerError(f"there is no cut{request} in which every block computes something")
     message = f"no cut{request} keeps every block within the limit {limit:g}"
@@ -214,5 +257,5 @@ def _refusal(
     node, need = singles[largest].nodes[0], float(alone[largest])
     if need > limit:
         message += f": the block of node {node!r} alone has size {need:g}"
-    message += f"; the least limit that would do is {least.weight:g}"
-    return Infeasible(message, node, need, least.weight)
+    message += f"; the least limit that would do is {least:g}"
+    return Infeasible(message, node, need, least)

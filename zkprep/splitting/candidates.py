@@ -184,7 +184,9 @@ class Operator:
         key = _key(after, read)
         if key not in self._cells:
             self._cells[key] = self._weights(region)
-        return self._price(self._cells[key], self._elements(read), prod(sizes(region)))
+        # What it gathers may be read by other parts too.
+        made = sum(prod(sizes(own)) for value, own in read if sizes(own) != shape_of(value))
+        return self._price(self._cells[key], self._elements(read), prod(sizes(region)) + made)
 
     def _weights(self, region: Region) -> Weights:
         """What the part for `region` takes, from a model of the part."""

@@ -114,14 +114,17 @@ class Pieces:
         return self._joined(pieces, name, self.value(name, sizes(region), value))
 
     def _gathered(self, value: ir.Value, region: Region) -> ir.Value:
-        """By the last axis that is not whole, from what is gathered by those before it."""
-        full = whole(shape_of(value))
-        axis = max(axis for axis, one in enumerate(region) if one != full[axis])
-        source = self.take(value, with_axis(region, axis, full[axis]))
-        name = _named(value, region)
-        places = self._constant(f"{name}.places", np.arange(*region[axis], dtype=np.int64))
-        output = self.value(name, sizes(region), value)
-        return self.node("Gather", [source, places], {"axis": axis}, output, f"{name}.gather")
+        """Axis by axis; what is gathered in between is nobody else's."""
+        full, name = whole(shape_of(value)), _named(value, region)
+        axes = [axis for axis, one in enumerate(region) if one != full[axis]]
+        source, held = value, full
+        for axis in axes:
+            held = with_axis(held, axis, region[axis])
+            own = name if axis == axes[-1] else f"{name}.axis{axis}"
+            places = self._constant(f"{own}.places", np.arange(*region[axis], dtype=np.int64))
+            output = self.value(own, sizes(held), value)
+            source = self.node("Gather", [source, places], {"axis": axis}, output, f"{own}.gather")
+        return source
 
     def _joined(self, pieces: Sequence[Piece], name: str, output: ir.Value) -> ir.Value:
         """Pieces that form a grid, joined along the last axis that parts them first."""
