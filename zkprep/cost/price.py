@@ -57,19 +57,19 @@ class Price:
     spec: CircuitSpec
 
 
-def price(model: ir.Model) -> Price:
-    """The cheapest circuit of `model` as one slice."""
-    return min(_prices(model), key=lambda one: (one.seconds, one.cells))
+def price(model: ir.Model, spare: int = 0) -> Price:
+    """The cheapest circuit of `model` as one slice, with `spare` bits more per integer."""
+    return min(_prices(model, HEADROOM + spare), key=lambda one: (one.seconds, one.cells))
 
 
-def _prices(model: ir.Model) -> Iterator[Price]:
+def _prices(model: ir.Model, headroom: int) -> Iterator[Price]:
     """One per multiplier that makes a difference and number of rows that has room."""
     before: dict[str, int] = {}
     for multiplier in MULTIPLIERS:
         laid = walk(model, _spec(multiplier, _FEW))
         scales = dict(laid.scales)
         entries = max((TABLE_REACH << scale for _, scale in laid.tables), default=0)
-        bits = max(scales.values(), default=0) + HEADROOM
+        bits = max(scales.values(), default=0) + headroom
         too_large = bits > LARGEST_BITS or entries > LARGEST_TABLE
         if scales == before or (before and too_large):
             return

@@ -37,6 +37,7 @@ def where_cheaper(
     finish: Sequence[Pass] = (),
     *,
     finer: bool = False,
+    spare: int = 0,
 ) -> PassResult:
     """Apply `rule` to those nodes whose rewriting makes the circuit cheaper, kind by kind.
 
@@ -47,6 +48,7 @@ def where_cheaper(
         alike: tells which nodes are decided together.
         finish: passes that tidy up behind a rewrite, before it is priced.
         finer: whether the rewrite is more precise, and worth making where it costs the same.
+        spare: bits by which the values of a rewritten node are larger on the way.
     """
     current, sites = model.clone(), _refused(model, title, rule)
     kinds = _kinds(model, rule, alike)
@@ -55,7 +57,7 @@ def where_cheaper(
         assert before is not None
         made = repair(current, title, _among(names, rule))
         tidied, tidying = _tidied(made.model, finish)
-        after = price(tidied)
+        after = price(tidied, spare)
         if cheaper(after, before, finer=finer):
             gain = saving(before, after)
             sites += [replace(site, saving=gain) for site in made.applied]

@@ -27,6 +27,9 @@ from zkprep.passes.repair.draft import Array, Draft, known, operand, sizes
 
 TITLE = "minimal filtering"
 
+SPARE = 2
+"""Bits: a sum or difference of two along each of two axes, and what is lost to rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class MinimalFiltering:
@@ -36,7 +39,7 @@ class MinimalFiltering:
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Write Convs by minimal filtering where that is cheaper."""
-        return where_cheaper(model, TITLE, _rule, of_one_size)
+        return where_cheaper(model, TITLE, _rule, of_one_size, spare=SPARE)
 
 
 def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
