@@ -222,7 +222,7 @@ def _table(board: Board) -> "Table":
         left = max(0.0, row.start.seconds - (now - row.begun)) if row.start.seconds else 0.0
         table.add_row(
             *key,
-            f"{row.start.threads} threads" if row.start.threads else "",
+            _threads(row.start.threads),
             _time(now - row.begun),
             f"about {_time(left)} left" if left else "",
             f"{_size(row.held)} of {_size(row.start.bytes)}" if row.start.bytes else "",
@@ -238,6 +238,10 @@ def _table(board: Board) -> "Table":
             f"{_size(held)} of {_size(board.plan.bytes)}",
         )
     return table
+
+
+def _threads(number: int) -> str:
+    return f"{number} thread{'s' * (number > 1)}" if number else ""
 
 
 def _time(seconds: float) -> str:
