@@ -11,8 +11,9 @@ from browser import Browser, find, started
 from sample_reports import make_report, make_slice
 
 from zkprep.report import html
+from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.table import QUANTITIES
-from zkprep.report.types import Report, Variant, dump, total
+from zkprep.report.types import OperatorCells, Report, Variant, dump, total
 
 pytestmark = pytest.mark.skipif(
     find() is None, reason="no Chromium here: the HTML report was not looked at"
@@ -22,6 +23,11 @@ LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3
 LEAST_FONT = 11  # pixels on a phone
 LONG = "a_node_with_a_name_that_is_much_longer_than_a_phone_is_wide_" * 2
 
+PROFILE = [
+    OperatorCells(operator="Conv", multiply=300_000, rebase=100_000),
+    OperatorCells(operator=LONG, activation=90_000),
+    OperatorCells(operator="boundary", boundary=30_481),
+]
 CONTRAST = """
 (() => {
   const channels = text => text.match(/[\\d.]+/g).map(Number);
@@ -88,7 +94,41 @@ def rich() -> Report:
     variants["prepared"] = Variant(
         note="", slices=prepared, total=total(prepared, fidelity.fidelity)
     )
-    return make_report(variants=variants)
+    return make_report(variants=variants, cut=_cut(names[:-1]), profile=PROFILE)
+
+
+def _cut(names: list[str]) -> Cut:
+    """A chain: a slice for each name, of one operator."""
+    tensors = ["image", *(f"after {name}" for name in names)]
+    slices = [
+        CutSlice(
+            name=name,
+            nodes=[name],
+            ops=1,
+            inputs=tensors[index : index + 1],
+            outputs=tensors[index + 1 : index + 2],
+            cells=40_010,
+            prove_cpu_seconds=4.4,
+            peak_bytes=88_000_000,
+        )
+        for index, name in enumerate(names)
+    ]
+    operators = [
+        CutOperator(name=name, op="Conv", slice=index, cells=40_010)
+        for index, name in enumerate(names)
+    ]
+    last = len(names)
+    between = [
+        CutTensor(
+            name=tensor,
+            elements=64,
+            source=index - 1 if index else None,
+            readers=[index] if index < last else [],
+            leaves=index == last,
+        )
+        for index, tensor in enumerate(tensors)
+    ]
+    return Cut(slices=slices, operators=operators, tensors=between)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +186,15 @@ def test_a_slice_shows_its_own_figures(
     fourth = json.loads(dump(rich))["variants"]["prepared"]["slices"][3]
     shown = browser.evaluate(SHOWN.format(json.dumps(place)))
     assert shown == [json.dumps(value) for value in read(fourth)]
+
+
+def test_every_section_is_there_and_linked(browser: Browser) -> None:
+    linked = browser.evaluate("[...document.querySelectorAll('nav a')].map(one => one.hash)")
+    there = browser.evaluate(
+        "[...document.querySelectorAll('section[id]')].map(one => '#' + one.id)"
+    )
+    assert linked == there
+    assert {"#cut", "#profile", "#forecasts", "#errors", "#soundness"} <= set(there)
 
 
 def test_the_histogram_shows_every_element(browser: Browser, rich: Report) -> None:
