@@ -29,7 +29,7 @@ wide (float[1, 2, 10, 10] image) => (float[1, 5] logits)
 }
 """
 WIDE_WEIGHTS = {"W1": (2, 2, 3, 3), "B1": (2,), "G1": (2,), "S1": (2,), "M1": (2,), "W2": (8, 5)}
-MEMORY = 90_000_000
+MEMORY = 100_000_000
 """Bytes that hold every operator of the network but its Conv."""
 
 OPTIONS = Options(memory=MEMORY, baselines=Baselines.NONE)
