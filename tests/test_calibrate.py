@@ -30,5 +30,5 @@ def test_probes_are_measured_and_the_constants_kept(
     assert [line.partition(":")[0] for line in said] == [f"probe {n} of 3" for n in (1, 2, 3)]
     assert found.probes == len(FEW)
     assert found.constants.slowness > 0
-    assert found.constants.memory_per_key_byte > 1
+    assert found.constants.bulk > 0.5
     assert kept("23.0.5") == found

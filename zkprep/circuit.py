@@ -1,8 +1,9 @@
 """What a circuit is asked to be (CircuitSpec) and what EZKL says it is (Settings).
 
-Two rules hold always, on the prover's and on the verifier's side (docs/soundness.md):
+Three rules hold always, on the prover's and on the verifier's side (docs/soundness.md):
 Freivalds is off, because EZKL's Freivalds einsum does not tie its result to the circuit;
-parameters are fixed, because only then does the verification key bind the weights.
+parameters are fixed, because only then does the verification key bind the weights;
+the circuit leaves range checks to the verifier for values alone that the verifier sees.
 """
 
 from typing import Any
@@ -182,6 +183,9 @@ def unsound(settings: Settings) -> str:
         return "the circuit has Freivalds einsum columns"
     if settings.run_args.param_visibility != "Fixed":
         return f"parameters are {settings.run_args.param_visibility!r}, not 'Fixed'"
+    unchecked = settings.run_args.ignore_range_check_inputs_outputs
+    if unchecked and settings.run_args.input_visibility == "Private":
+        return "neither the circuit nor a verifier, who does not see them, checks private inputs"
     return ""
 
 

@@ -11,7 +11,7 @@ from zkprep.errors import InputError
 from zkprep.room import available_memory
 
 MEMORY_SHARE = 0.8
-SCALES = (8, 10, 12, 14, 16)
+SCALES = (8, 9, 10, 11, 12, 13, 14, 16)
 """Scales that are tried in turn where none is asked for."""
 
 

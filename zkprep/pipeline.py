@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage
-from zkprep.errors import Disagreement, Imprecise, RangeExceeded
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
 from zkprep.events import Notify
 from zkprep.execute.local import local_executor
 from zkprep.execute.task import Executor
@@ -167,16 +167,13 @@ def _search(job: Job) -> Fit:
 
     The argmax has to agree as long as more bits may bring it about.
     """
-    scale, tolerance = job.options.scale, job.options.tolerance
+    scale = job.options.scale
     scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
     while True:
         job = replace(job, fit=Fit(scales[0], *cares[0]))
         try:
             _, sized = cut_and_size(job)
-            witnesses = prover.witness(job, sized["prepared"], tolerance)
-            prover.sample(job, sized["prepared"], tolerance)
-            finer = len(scales) > 1
-            prover.require_faithful_chain(job, sized["prepared"], witnesses, argmax=finer)
+            _require_fine(job, sized["prepared"], argmax=len(scales) > 1)
         except Imprecise as error:
             if len(scales) == 1:
                 raise
@@ -191,7 +188,36 @@ def _search(job: Job) -> Fit:
             else:
                 raise
         else:
+            return _coarser(job, sized["prepared"])
+
+
+def _coarser(job: Job, sized: list[Sized]) -> Fit:
+    """The job's fit; where fewer bits of constants make it cheaper and are as good, with them."""
+    coarse = replace(job, fit=replace(job.fit, coarse=True))
+    if job.options.scale is not None:
+        return job.fit
+    try:
+        _, found = cut_and_size(coarse)
+        if [one.spec for one in found["prepared"]] == [one.spec for one in sized]:
             return job.fit
+        _require_fine(coarse, found["prepared"], argmax=True)
+    except (TooLarge, Imprecise, RangeExceeded, Disagreement):
+        return job.fit
+    return coarse.fit
+
+
+def _require_fine(job: Job, sized: list[Sized], *, argmax: bool) -> None:
+    """Let circuits pass that compute the model's function within the tolerance on every sample.
+
+    Raises:
+        Imprecise: they are too coarse.
+        RangeExceeded: they do not hold a value.
+        Disagreement: they compute something else.
+    """
+    tolerance = job.options.tolerance
+    witnesses = prover.witness(job, sized, tolerance)
+    prover.sample(job, sized, tolerance)
+    prover.require_faithful_chain(job, sized, witnesses, argmax=argmax)
 
 
 def _assembled(

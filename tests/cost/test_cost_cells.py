@@ -18,6 +18,7 @@ from zkprep.cost import gadgets
 from zkprep.cost.cells import Cells, assignments, boundary, predict
 from zkprep.cost.circuit import with_logrows
 from zkprep.cost.gadgets import Region
+from zkprep.cost.walk import walk
 
 SPECS = {
     "default": CircuitSpec(),
@@ -277,3 +278,21 @@ def test_the_model_is_left_as_it_was() -> None:
     before = ir.to_proto(model).SerializeToString(deterministic=True)
     predict(model, replace(CircuitSpec(), decomp_legs=3))
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
+
+
+def test_what_range_checks_meet_besides_tensors_is_known() -> None:
+    once = walk(ir.from_proto(NETWORKS["conv"]), CircuitSpec(input_scale=7, param_scale=9))
+    assert once.held == 2.0**7, "7 + 9 bits go back to 9"
+    deferred = CircuitSpec(input_scale=7, param_scale=9, scale_rebase_multiplier=2)
+    assert walk(ir.from_proto(NETWORKS["conv"]), deferred).held == 0
+    inverted = walk(ir.from_proto(NETWORKS["softmax"]), CircuitSpec(input_scale=7, param_scale=9))
+    assert inverted.held == 2.0**17, "a reciprocal meets products of two scales"
+
+
+def test_a_cast_between_floats_places_its_input_and_no_other_is_known() -> None:
+    body = "h = Cast<to = 10>(x)  y = Cast<to = 1>(h)"
+    given = network(IMAGE, body)
+    size = 4 * 8 * 8
+    assert assignments(ir.from_proto(given), CircuitSpec(checks_boundary=False)) == 4 * size
+    whole = network(IMAGE, "h = Cast<to = 7>(x)  y = Cast<to = 1>(h)")
+    assert not cells_of(whole, CircuitSpec())["Cast_0"].known

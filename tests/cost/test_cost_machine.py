@@ -10,7 +10,7 @@ from zkprep.cost.circuit import Layout, layout
 from zkprep.cost.machine import Probe, constants, fit, keep, kept
 from zkprep.cost.work import REFERENCE, Machine, predict
 
-HERE = replace(REFERENCE, slowness=0.7, memory_start=30e6, memory_per_key_byte=2.2)
+HERE = replace(REFERENCE, slowness=0.7, memory_start=30e6, bulk=0.8)
 
 
 def _layout(logrows: int, cells: int) -> Layout:
@@ -36,7 +36,7 @@ def test_the_constants_of_a_machine_are_found() -> None:
     found = fit([_probe(made, HERE) for made in LAYOUTS], "23.0.5")
     assert found.constants.slowness == pytest.approx(0.7)
     assert found.constants.memory_start == pytest.approx(30e6, rel=1e-3)
-    assert found.constants.memory_per_key_byte == pytest.approx(2.2, rel=1e-3)
+    assert found.constants.bulk == pytest.approx(0.8, rel=1e-3)
     assert found.time_error == pytest.approx(0, abs=1e-9)
     assert found.memory_error == pytest.approx(0, abs=1e-3)
 

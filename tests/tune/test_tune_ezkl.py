@@ -7,9 +7,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from msgspec.structs import replace
 from tune_chains import add, build, conv
 
-from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.base import Backend
+from zkprep.backends.ezkl import EzklBackend, run_args
 from zkprep.backends.fake import FakeBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.circuit import layout
@@ -77,7 +79,7 @@ def test_the_choice_is_what_ezkl_builds(name: str, tmp_path: Path) -> None:
         ("einsum_params", "total_einsum_col_size", 8, "Freivalds einsum columns"),
     ],
 )
-def test_forbidden_settings_are_refused(
+def test_forbidden_settings_are_refused_by_who_builds(
     tmp_path: Path, where: str, name: str, value: object, message: str
 ) -> None:
     model, settings = tmp_path / "model.onnx", tmp_path / "settings.json"
@@ -90,3 +92,40 @@ def test_forbidden_settings_are_refused(
         with pytest.raises(BackendError, match=f"the settings are unsound: .*{message}"):
             backend.compile(model, settings, tmp_path / "circuit")
     assert not (tmp_path / "circuit").exists()
+
+
+@pytest.mark.ezkl
+def test_a_boundary_that_nobody_checks_is_refused(tmp_path: Path) -> None:
+    model, settings = tmp_path / "model.onnx", tmp_path / "settings.json"
+    onnx.save(build(NETWORKS["conv"]), model)
+    checked = CircuitSpec(input_visibility="private")
+    for backend in (FakeBackend(), BACKEND):
+        backend.gen_settings(model, checked, settings)
+        backend.compile(model, settings, tmp_path / "circuit")
+        with pytest.raises(BackendError, match="neither the circuit nor a verifier"):
+            _build(backend, model, replace(checked, checks_boundary=False), tmp_path)
+
+
+def _build(backend: Backend, model: Path, spec: CircuitSpec, folder: Path) -> None:
+    backend.gen_settings(model, spec, folder / "settings.json")
+    backend.compile(model, folder / "settings.json", folder / "circuit")
+
+
+def test_no_spec_can_ask_for_what_is_forbidden() -> None:
+    asked = run_args(CircuitSpec())
+    assert (asked["disable_freivalds"], asked["param_visibility"]) == (True, "fixed")
+    fields = set(CircuitSpec.__struct_fields__)
+    assert not fields & {"disable_freivalds", "freivalds", "param_visibility"}
+
+
+@pytest.mark.ezkl
+@pytest.mark.parametrize("columns", [1, 3])
+def test_settings_are_the_same_every_time(columns: int, tmp_path: Path) -> None:
+    model, out = tmp_path / "model.onnx", tmp_path / "settings.json"
+    onnx.save(build(NETWORKS["pool"]), model)
+    spec = CircuitSpec(num_inner_cols=columns, decomp_legs=5, decomp_base=248, logrows=8)
+    made = set()
+    for _ in range(4):
+        BACKEND.gen_settings(model, spec, out)
+        made.add(out.read_bytes())
+    assert len(made) == 1

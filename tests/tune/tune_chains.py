@@ -67,6 +67,7 @@ def _demand(text: str, largest: float) -> Demand:
         dict.fromkeys(names, largest),
         lambda spec: _settings(model, spec),
         lambda _: (0, 0),
+        lambda _: 0.0,
     )
 
 

@@ -63,8 +63,13 @@ class EzklBackend:
         return replace(self, terms=terms)
 
     def gen_settings(self, model: Path, spec: CircuitSpec, out: Path) -> Usage:
-        """See Backend."""
-        return self._settings("gen_settings", {"model": model}, spec, out)
+        """See Backend. In one thread, because several race for where a dot product starts.
+
+        What it costs depends on that with an odd number of inner columns, and equal specs would
+        have different keys (EZKL `src/circuit/ops/region.rs` dummy_loop).
+        """
+        alone = replace(self, terms=replace(self.terms, threads=1))
+        return alone._settings("gen_settings", {"model": model}, spec, out)
 
     def calibrate(self, model: Path, data: Path, spec: CircuitSpec, out: Path) -> Usage:
         """See Backend. EZKL's own choice of scales and rows, but with Freivalds off."""

@@ -272,6 +272,6 @@ def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) 
         f"within {100 * found.time_error:.0f} % on {found.probes} circuits"
     )
     typer.echo(
-        f"peak memory: {made.memory_start / 1e6:.0f} MB and {made.memory_per_key_byte:.2f} times "
-        f"the proving key, within {100 * found.memory_error:.0f} %"
+        f"peak memory: {made.memory_start / 1e6:.0f} MB and {made.bulk:.2f} of the reference "
+        f"machine's, within {100 * found.memory_error:.0f} %"
     )

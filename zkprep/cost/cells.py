@@ -68,17 +68,17 @@ def boundary(elements: int, side: str, spec: CircuitSpec) -> int:
 
 def boundary_input(spec: CircuitSpec) -> int:
     """Cells per element of a slice's input: one decomposition, whatever its visibility."""
-    return _decomposition(spec) if spec.checks_boundary else 1
+    return decomposition(spec) if spec.checks_boundary else 1
 
 
 def boundary_output(spec: CircuitSpec) -> int:
     """Cells per element of a slice's output: two decompositions and an equality if it is public."""
     if spec.output_visibility != "public":
         return 0
-    return 2 * _decomposition(spec) + 1 if spec.checks_boundary else 1
+    return 2 * decomposition(spec) + 1 if spec.checks_boundary else 1
 
 
-def _decomposition(spec: CircuitSpec) -> int:
+def decomposition(spec: CircuitSpec) -> int:
     """D: sign and digits, a range check each, the recomposing dot product, sign and equality."""
     rows = -(-spec.decomp_legs // spec.num_inner_cols)
     return 2 * spec.decomp_legs + 4 + spec.num_inner_cols * rows

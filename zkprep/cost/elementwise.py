@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial, reduce
 
 import numpy as np
+import onnx_ir as ir
 
 from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call
@@ -22,6 +23,21 @@ Operation = Callable[[Circuit, Call], Wire]
 def unchanged(_circuit: Circuit, call: Call) -> Wire:
     """Identity and Dropout vanish."""
     return call[0]
+
+
+def cast(circuit: Circuit, call: Call) -> Wire:
+    """Cast between floating point types places its input and, like Identity, is never rebased.
+
+    Raises:
+        ValueError: to or from another type, which quantises anew.
+    """
+    source = call.node.inputs[0]
+    before = None if source is None else source.dtype
+    target = ir.DataType(call.integer("to", 0))
+    if before is None or not (before.is_floating_point() and target.is_floating_point()):
+        raise ValueError(f"a Cast from {before} to {target} quantises anew")
+    circuit.region.assign(call[0].size)
+    return Wire(call[0].shape, call[0].scale)
 
 
 def add(circuit: Circuit, call: Call) -> Wire:

@@ -27,6 +27,7 @@ class Region:
         cells: the linear coordinate.
         rebased: cells that went into divisions back to a scale.
         shuffled: rows of the columns that hold sorted copies.
+        inverts: whether a reciprocal or a root is among the gadgets.
     """
 
     width: int
@@ -34,6 +35,7 @@ class Region:
     cells: int = 0
     rebased: int = 0
     shuffled: int = 0
+    inverts: bool = False
 
     def assign(self, n: int) -> None:
         """Place `n` cells one after the other."""
@@ -160,6 +162,7 @@ def add_up(region: Region, n: int) -> None:
 
 def reciprocal(region: Region, n: int) -> None:
     """A claimed inverse, zero apart, at which the error is least: 6D + 60 cells each."""
+    region.inverts = True
     decompose(region, n)
     equals_zero(region, n)
     select(region, n, n)
@@ -171,6 +174,7 @@ def reciprocal(region: Region, n: int) -> None:
 
 def square_root(region: Region, n: int) -> None:
     """A claimed root, at which the error is least: 6D + 44 cells each."""
+    region.inverts = True
     absolute(region, n)
     region.assign(n)
     _optimum(region, n)

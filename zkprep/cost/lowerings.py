@@ -63,6 +63,7 @@ _POOLING: dict[str, Lowering] = {
 }
 
 _OTHER: dict[str, Lowering] = {
+    "Cast": elementwise.cast,
     "Concat": movement.concat,
     "DepthToSpace": movement.move,
     "Dropout": elementwise.unchanged,

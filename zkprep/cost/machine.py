@@ -1,8 +1,8 @@
 """What the law of zkprep.cost.work costs on this machine, measured once and kept.
 
 Three constants belong to a machine and are fitted to a few probes: the slowness, as the mean of
-measured over predicted CPU seconds (geometric, setup and prove alike), and the two of peak memory,
-by least squares over the proving key's bytes. The proportions between the terms are halo2's and
+measured over predicted CPU seconds (geometric, setup and prove alike), and start and bulk of peak
+memory, by least squares. The proportions between the terms are halo2's and
 stay the reference's: so few and so small circuits cannot tell them apart.
 
 They decide what is predicted and refused, never which circuit is chosen (docs/adr/0005).
@@ -71,10 +71,10 @@ def fit(probes: Sequence[Probe], prover: str) -> Calibration:
         )
     ]
     slowness = exp(sum(log(ratio) for ratio in ratios) / len(ratios))
-    keys = np.array([[1.0, probe.layout.pk_bytes] for probe in probes])
+    terms = np.array([[1.0, work.peak_bytes - REFERENCE.memory_start] for work in works])
     peaks = np.array([probe.peak_bytes for probe in probes])
-    start, per_byte = (float(term) for term in np.linalg.lstsq(keys, peaks, rcond=None)[0])
-    made = replace(REFERENCE, slowness=slowness, memory_start=start, memory_per_key_byte=per_byte)
+    start, bulk = (float(term) for term in np.linalg.lstsq(terms, peaks, rcond=None)[0])
+    made = replace(REFERENCE, slowness=slowness, memory_start=start, bulk=bulk)
     held = [predict(probe.layout, made).peak_bytes / probe.peak_bytes for probe in probes]
     return Calibration(
         cpu=cpu_name(),

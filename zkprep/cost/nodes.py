@@ -78,6 +78,8 @@ class Circuit:
         shared: constants with several uses, from a first pass.
         uses: uses of every constant so far.
         tables: static lookup tables so far: one per function and scale of what it reads.
+        held: largest integer that a range check meets besides the tensors': divisors of rebases,
+            constants that are decomposed or compared.
     """
 
     spec: CircuitSpec
@@ -85,6 +87,7 @@ class Circuit:
     shared: frozenset[Key] = frozenset()
     uses: Counter[Key] = field(default_factory=Counter)
     tables: set[tuple[str, int]] = field(default_factory=set)
+    held: float = 0.0
 
     @property
     def base_scale(self) -> int:
@@ -100,6 +103,7 @@ class Circuit:
         """A node's output, rebased when its scale exceeds the limit."""
         if scale > self.limit:
             gadgets.divide(self.region, prod(shape))
+            self.held = max(self.held, 2.0 ** (scale - self.limit))
         return Wire(shape, min(scale, self.limit))
 
     def constant(self, values: Any) -> Wire:
@@ -121,7 +125,14 @@ class Circuit:
                     self.region.assign(wire.size)
                 else:
                     gadgets.decompose(self.region, wire.size)
+                self.hold(wire, wire.scale)
         return wire
+
+    def hold(self, wire: Wire, scale: int) -> None:
+        """Note the integers of a constant at `scale`; no wider than a float32 can mean."""
+        if wire.is_constant and wire.values is not None and wire.values.size:
+            largest = float(np.max(np.abs(wire.values.astype(np.float64))))
+            self.held = max(self.held, largest * 2.0**scale)
 
     def align(self, wires: Sequence[Wire], *, others: Sequence[Wire] = ()) -> int:
         """Bring `wires` to the largest scale among them and `others`; return it."""
@@ -197,14 +208,14 @@ class Circuit:
         for one, other in ((a, b), (b, a)):
             if largest and one.is_constant and one.size == 1 and one.is_uniformly(0.0):
                 return self.each(gadgets.relu, other)
-        scale = self.align([a, b])
+        scale = self._compared(a, b)
         shape = broadcast(a.shape, b.shape)
         gadgets.extreme(self.region, prod(shape))
         return self.emit(shape, scale)
 
     def compare(self, a: Wire, b: Wire) -> Wire:
         """Greater or Less: 0 or 1, at scale 0."""
-        self.align([a, b])
+        self._compared(a, b)
         shape = broadcast(a.shape, b.shape)
         gadgets.greater(self.region, prod(shape))
         return Wire(shape, 0)
@@ -236,6 +247,12 @@ class Circuit:
             return Wire(shape, wire.scale, f"{wire.name}[{start}:{start + size}]")
         self.region.assign(wire.size)
         return self.emit(shape, wire.scale)
+
+    def _compared(self, a: Wire, b: Wire) -> int:
+        scale = self.align([a, b])
+        for wire in (a, b):
+            self.hold(wire, scale)
+        return scale
 
     def _combine(self, a: Wire, b: Wire) -> Wire:
         scale = self.align([a, b])

@@ -6,7 +6,7 @@ from typing import Any
 from zkprep.circuit import CircuitSpec, EinsumParams, ModuleSizes, RunArgs, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS
 
-LOGROWS = range(10, 24)
+LOGROWS = range(8, 24)
 """Sizes of circuits that are considered."""
 
 

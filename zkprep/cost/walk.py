@@ -52,6 +52,7 @@ class Walk:
         scales: bits after the binary point of every tensor of the circuit, by name.
         shuffled: rows of the columns that hold sorted copies.
         tables: static lookup tables, as function and scale of what it reads.
+        held: largest integer that range checks meet besides the tensors' own.
     """
 
     nodes: tuple[Laid, ...]
@@ -59,6 +60,7 @@ class Walk:
     scales: Mapping[str, int]
     shuffled: int
     tables: frozenset[tuple[str, int]]
+    held: float
 
 
 def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
@@ -112,7 +114,13 @@ class _Pass:
             if value.name and not wire.is_constant
         }
         region, tables = self.circuit.region, frozenset(self.circuit.tables)
-        return Walk(nodes, region.cells, scales, region.shuffled, tables)
+        return Walk(nodes, region.cells, scales, region.shuffled, tables, self._held())
+
+    def _held(self) -> float:
+        """What the circuit says; of inverses, roots and unknown nodes, products of two scales."""
+        circuit = self.circuit
+        products = 2.0 ** (circuit.spec.input_scale + circuit.spec.param_scale + 1)
+        return max(circuit.held, products) if circuit.region.inverts else circuit.held
 
     def _lay(self, node: ir.Node) -> Laid:
         inputs = tuple(None if value is None else self._read(value) for value in node.inputs)
@@ -157,6 +165,7 @@ class _Pass:
     def _estimate(self, call: Call) -> list[Wire]:
         """A ReLU and a rebase per output element, at the largest input scale within the limit."""
         size = sum(_size(value) for value in call.node.outputs[:1])
+        self.circuit.region.inverts = True
         gadgets.relu(self.circuit.region, size)
         gadgets.divide(self.circuit.region, size)
         scale = min(self.circuit.limit, max(wire.scale for wire in call.present))

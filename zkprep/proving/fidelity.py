@@ -3,6 +3,8 @@
 A witness is compared with ONNX Runtime on the very values the circuit was given. What exceeds the
 tolerance is either quantisation, which more bits lower by as much as they add, or disagreement,
 which they do not: the slice is witnessed again with FINER_BITS more to tell one from the other.
+Where rebases are deferred, so many bits more may be more than EZKL can hold; then a circuit that
+defers none decides, unless it is better at the same bits, too: then deferring is what is wrong.
 """
 
 import tempfile
@@ -127,8 +129,8 @@ def _blame(
     backend: Backend, one: Sized, feeds: Feeds, error: Fidelity, tolerance: float
 ) -> ZkprepError:
     found = f"error {error.max_error:.3g}, {_percent(error.relative_error)} of its output's range"
-    finer = _with_finer_bits(backend, one, feeds)
-    if finer is not None and finer.max_error * LOWERED <= error.max_error:
+    finer = _finer(backend, one, feeds, error)
+    if finer is not None:
         return Imprecise(
             f"{one.shown} is too coarse: {found}; the tolerance is {_percent(tolerance)}, "
             f"{FINER_BITS} bits more give {_percent(finer.relative_error)}",
@@ -141,13 +143,31 @@ def _blame(
     )
 
 
-def _with_finer_bits(backend: Backend, one: Sized, feeds: Feeds) -> Fidelity | None:
+def _finer(backend: Backend, one: Sized, feeds: Feeds, error: Fidelity) -> Fidelity | None:
+    """The slice's error with FINER_BITS more bits, if they lower it; else None."""
+    deferred = one.spec.scale_rebase_multiplier
+    finer = _error_at(backend, one, feeds, FINER_BITS, deferred)
+    if deferred > 1 and not _is_lower(finer, error):
+        if _is_lower(_error_at(backend, one, feeds, 0, 1), error):
+            return None
+        finer = _error_at(backend, one, feeds, FINER_BITS, 1)
+    return finer if _is_lower(finer, error) else None
+
+
+def _is_lower(one: Fidelity | None, error: Fidelity) -> bool:
+    return one is not None and one.max_error * LOWERED <= error.max_error
+
+
+def _error_at(
+    backend: Backend, one: Sized, feeds: Feeds, bits: int, multiplier: int
+) -> Fidelity | None:
     """The slice's error with more bits, in digits enough for any value; None if EZKL fails."""
     plain = CircuitSpec()
     spec = changed(
         one.spec,
-        input_scale=one.spec.input_scale + FINER_BITS,
-        param_scale=one.spec.param_scale + FINER_BITS,
+        input_scale=one.spec.input_scale + bits,
+        param_scale=one.spec.param_scale + bits,
+        scale_rebase_multiplier=multiplier,
         decomp_base=plain.decomp_base,
         decomp_legs=FINER_LEGS,
         logrows=plain.logrows,

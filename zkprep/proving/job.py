@@ -18,11 +18,13 @@ class Fit:
         scale: bits after the binary point, of the model's inputs and of all constants.
         margin: how many times as large as in the samples values may be.
         multiplier: largest scale, as a multiple of a slice's own, that its rebases may wait for.
+        coarse: whether constants may have fewer bits than `scale`, slice by slice.
     """
 
     scale: int = SCALES[0]
     margin: int = 4
     multiplier: int = 16
+    coarse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

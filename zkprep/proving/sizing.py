@@ -141,8 +141,7 @@ def _tuned(
             tune.Circuits(demand, fixed if view.boundary.commits else limits)
             for view, demand in zip(views, demands, strict=True)
         ]
-        choices = tune.tuned(chain, job.scale, job.options.max_proof_bytes)
-        return list(zip(chain, choices, strict=True))
+        return list(zip(chain, _choices(job, chain), strict=True))
 
     found = tuned(None)
     pairs = zip(views, found, strict=True)
@@ -178,6 +177,13 @@ def _savings(
     if view.boundary.inputs != "private":
         return savings
     return tuple(one for one in savings if one.setting != "boundary checked by")
+
+
+def _choices(job: Job, chain: list[tune.Circuits]) -> tuple[tune.Choice, ...]:
+    budget = job.options.max_proof_bytes
+    if job.fit.coarse:
+        return tune.refined(chain, job.scale, budget, job.options.tolerance)
+    return tune.tuned(chain, job.scale, budget)
 
 
 def _plain(job: Job, slicing: Slicing) -> list[Sized]:

@@ -14,14 +14,16 @@ import msgspec
 import numpy as np
 import onnx_ir as ir
 
-from zkprep.backends.base import NOTHING_USED, Backend, Usage, read_witness
+from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.files import write_atomically
 from zkprep.model import Feeds, Runner, serialize
 from zkprep.proving.boundary import Boundary
+from zkprep.proving.fidelity import compare
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, input_data
 from zkprep.slices import Slice
+from zkprep.store import SliceFiles
 from zkprep.tune import Demand, Saving
 from zkprep.twins import pooled
 
@@ -130,9 +132,8 @@ class _Oracle:
     """The prover's answers about one slice, each asked for once."""
 
     backend: Backend
-    boundary: Boundary
+    view: View
     model: Path
-    data: Sequence[bytes]
     folder: Path
     _settings: dict[CircuitSpec, Settings] = field(default_factory=dict)
 
@@ -142,20 +143,28 @@ class _Oracle:
         return self._settings[spec]
 
     def lookups_of(self, spec: CircuitSpec) -> tuple[int, int]:
+        found = list(self._witnesses(spec))
+        lowest = min((one.min_lookup_inputs for one in found), default=0)
+        highest = max((one.max_lookup_inputs for one in found), default=0)
+        lowest, highest = min(lowest, 0), max(highest, 0)
+        return _rounded(lowest, highest) if self.view.boundary.hides else (lowest, highest)
+
+    def error_of(self, spec: CircuitSpec) -> float:
+        piece, model, files = self.view.piece, self.view.model, SliceFiles(self.folder, self.folder)
+        one = Sized(piece, model, self.model, files, spec, self.settings_of(spec))
+        return max(compare(one, made).relative_error for made in self._witnesses(spec))
+
+    def _witnesses(self, spec: CircuitSpec) -> Iterator[Witness]:
         circuit, data, made = (self.folder / n for n in ("circuit", "input.json", "witness.json"))
         self.backend.compile(self.model, self._written(spec), circuit)
-        lowest, highest = 0, 0
-        for sample in self.data:
+        for sample in _data(self.view):
             data.write_bytes(sample)
             self.backend.witness(circuit, data, made)
-            found = read_witness(made)
-            lowest = min(lowest, found.min_lookup_inputs)
-            highest = max(highest, found.max_lookup_inputs)
-        return _rounded(lowest, highest) if self.boundary.hides else (lowest, highest)
+            yield read_witness(made)
 
     def _written(self, spec: CircuitSpec) -> Path:
         path = self.folder / "settings.json"
-        self.backend.gen_settings(self.model, self.boundary.applied(spec), path)
+        self.backend.gen_settings(self.model, self.view.boundary.applied(spec), path)
         return path
 
 
@@ -167,8 +176,15 @@ def _demand(backend: Backend, view: View, folder: Path) -> Demand:
     for feeds in view.samples:
         for name, value in largest_values(view.model, feeds).items():
             largest[name] = max(value, largest.get(name, 0.0))
-    oracle = _Oracle(backend, view.boundary, path, _data(view), folder)
-    return Demand(view.piece.name, view.model, largest, oracle.settings_of, oracle.lookups_of)
+    oracle = _Oracle(backend, view, path, folder)
+    return Demand(
+        name=view.piece.name,
+        model=view.model,
+        largest=largest,
+        settings_of=oracle.settings_of,
+        lookups_of=oracle.lookups_of,
+        error_of=oracle.error_of,
+    )
 
 
 def _rounded(lowest: int, highest: int) -> tuple[int, int]:

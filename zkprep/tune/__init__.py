@@ -11,6 +11,7 @@ from zkprep.tune.circuits import Circuits
 from zkprep.tune.demand import Demand
 from zkprep.tune.explain import Saving, explain
 from zkprep.tune.plain import plain
+from zkprep.tune.precision import refined
 
 __all__ = [
     "LARGEST_LOGROWS",
@@ -25,5 +26,6 @@ __all__ = [
     "explain",
     "plain",
     "proof_bytes",
+    "refined",
     "tuned",
 ]

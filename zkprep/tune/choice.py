@@ -8,7 +8,7 @@ from zkprep.cost.circuit import Layout
 from zkprep.cost.work import REFERENCE, Machine
 from zkprep.errors import TooLarge
 
-SMALLEST_LOGROWS = 10
+SMALLEST_LOGROWS = 8
 LARGEST_LOGROWS = 23
 
 

@@ -5,8 +5,8 @@ follows, and with it the largest integer to hold. For each logrows k the digit b
 that fills one table column, b = 2**k - 8, and the legs the fewest that hold that integer. Prices
 are the reference machine's, so that every machine chooses the same circuits (docs/adr/0005).
 
-EZKL is asked for the settings of one spec per slice, and then of those that win: cells in between
-follow by the ratio of `zkprep.cost.walk`'s counts, which are exact on common operators.
+EZKL is asked for the settings of one spec per slice, and then of those that win, just as they are:
+cells in between follow by the ratio of `zkprep.tune.counts`, which is near on common operators.
 """
 
 from collections.abc import Iterator
@@ -16,19 +16,18 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
-from zkprep.cost.walk import Walk, walk
 from zkprep.cost.work import predict
-from zkprep.errors import BackendError, RangeExceeded
+from zkprep.errors import BackendError, RangeExceeded, TooLarge
 from zkprep.model import output_specs
 from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
-from zkprep.tune.demand import Demand
+from zkprep.tune.counts import Counts, point_of, reference
+from zkprep.tune.demand import JUST_BELOW, Demand
 from zkprep.wellformed import LARGEST_DEFERRED_SCALE
 
 LEGS = range(1, 7)
-# With one column EZKL counts cells in the order its threads run: eight runs of gen_settings gave
-# two or three different settings, and a verifier could not make the keys again; with two, one.
-# Three cost more, and nothing shows that they are always counted alike.
-INNER_COLUMNS = (2, 4)
+INNER_COLUMNS = range(1, 8)
+"""Up to 3 keep the extended domain of E = 4; from 5 on lookups are packed, which pays at E = 8."""
+
 LOOKUP_MARGIN = 2
 LARGEST_TABLE = 1 << 20
 """Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
@@ -39,34 +38,40 @@ LARGEST_INTEGER = 1 << 80
 
 @dataclass(slots=True)
 class Circuits:
-    """The circuits of one slice; learns from EZKL what its estimates need."""
+    """The circuits of one slice; learns from EZKL what its estimates need.
+
+    Attributes:
+        demand: what the slice needs.
+        limits: what every circuit has to keep.
+        param_scale: bits of the slice's constants; None: as many as the chain's.
+    """
 
     demand: Demand
     limits: Limits
+    param_scale: int | None = None
+    _counts: Counts = field(init=False)
     _known: dict[CircuitSpec, Settings] = field(default_factory=dict)
     _tables: dict[Point, tuple[int, int]] = field(default_factory=dict)
     _refused: dict[Point, BackendError] = field(default_factory=dict)
-    _walks: dict[CircuitSpec, Walk] = field(default_factory=dict)
+    _points: dict[tuple[int, int], tuple[Point, ...]] = field(default_factory=dict)
     _choices: dict[Point, tuple[Choice, ...]] = field(default_factory=dict)
     _least_peak: int | None = None
 
-    def points(self, input_scale: int, param_scale: int) -> Iterator[Point]:
+    def __post_init__(self) -> None:
+        """Walks start from the slice's model."""
+        self._counts = Counts(self.demand.model)
+
+    def points(self, input_scale: int, param_scale: int) -> tuple[Point, ...]:
         """Every multiplier that makes a difference and keeps values within what can be held."""
-        before: dict[str, int] = {}
-        for multiplier in range(1, self.limits.multiplier + 1):
-            point = Point(input_scale, param_scale, multiplier)
-            scales = dict(self._walk(_reference(point)).scales)
-            if scales == before or self._needed(point) >= LARGEST_INTEGER:
-                return
-            if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
-                return
-            before = scales
-            yield point
+        asked = (input_scale, param_scale)
+        if asked not in self._points:
+            self._points[asked] = tuple(self._different(*asked))
+        return self._points[asked]
 
     def choices(self, point: Point) -> tuple[Choice, ...]:
         """The circuits at `point`, one per logrows and number of inner columns."""
         if not self._known:
-            self.learn(_reference(point))
+            self.learn(reference(point))
         if point not in self._choices:
             self._choices[point] = tuple(self._priced(point))
         return self._choices[point]
@@ -77,15 +82,13 @@ class Circuits:
         Raises:
             BackendError: EZKL refuses the slice even where it rebases at once.
         """
-        point = Point(spec.input_scale, spec.param_scale, spec.scale_rebase_multiplier)
-        reference = _reference(point, spec.decomp_legs, spec.num_inner_cols)
+        point = point_of(spec)
         self._choices.clear()
         try:
-            settings = self.demand.settings_of(reference)
+            settings = self.demand.settings_of(spec)
             if settings.required_lookups and point not in self._tables:
-                wide = replace(reference, decomp_legs=LEGS[-2])
-                self._tables[point] = self.demand.lookups_of(wide)
-            self._known[reference] = settings
+                self._tables[point] = self.demand.lookups_of(reference(point, LEGS[-2]))
+            self._known[spec] = settings
         except BackendError as error:
             if point.multiplier == 1:
                 raise
@@ -103,8 +106,7 @@ class Circuits:
 
     def price(self, spec: CircuitSpec) -> tuple[Layout, float]:
         """Layout and seconds of any spec of this slice, estimated from what is known."""
-        settings, _ = self._settings(_reference_of(spec))
-        made = layout(with_layout(settings, spec))
+        made = layout(self._settings(spec))
         return made, predict(made).prove_cpu_seconds
 
     def legs(self, point: Point, base: int) -> int | None:
@@ -118,6 +120,14 @@ class Circuits:
             return SliceTooLarge(self.demand.name, self._least_peak, self.limits.memory)
         if point in self._refused:
             return self._refused[point]
+        if self.instances > (rows := 2**self.limits.logrows - TABLE_RESERVED_ROWS):
+            return TooLarge(
+                f"slice {self.demand.name} has {self.instances:,} public values; "
+                f"2**{self.limits.logrows} rows hold {rows:,}",
+                stage="tune",
+                slice_name=self.demand.name,
+                hint="raise --max-logrows, or cut where tensors are smaller",
+            )
         largest = max(self.demand.largest.values(), default=0.0)
         return RangeExceeded(
             f"slice {self.demand.name}: values up to {largest:.3g} at scale "
@@ -127,35 +137,43 @@ class Circuits:
             hint="lower --scale",
         )
 
+    def _different(self, input_scale: int, param_scale: int) -> Iterator[Point]:
+        before: dict[str, int] = {}
+        for multiplier in range(1, self.limits.multiplier + 1):
+            point = Point(input_scale, param_scale, multiplier)
+            scales = dict(self._counts.scales(point))
+            if scales == before or self._needed(point) >= LARGEST_INTEGER:
+                return
+            if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
+                return
+            before = scales
+            yield point
+
     def _priced(self, point: Point) -> Iterator[Choice]:
         if point in self._refused:
             return
         top = self.limits.logrows
         for logrows in range(min(self.limits.least, top), top + 1):
-            base = 2**logrows - TABLE_RESERVED_ROWS
-            legs = self.legs(point, base)
+            legs = self.legs(point, 2**logrows - TABLE_RESERVED_ROWS)
             if legs is None:
                 continue
             for columns in INNER_COLUMNS:
-                choice = self._choice(point, logrows, legs, columns)
+                choice = self._choice(self._spec(point, logrows, legs, columns))
                 if choice is not None:
                     yield choice
 
-    def _choice(self, point: Point, logrows: int, legs: int, columns: int) -> Choice | None:
-        reference = _reference(point, legs, columns)
-        settings, exact = self._settings(reference)
-        lookups = self._lookup_range(point) if settings.required_lookups else None
+    def _spec(self, point: Point, logrows: int, legs: int, columns: int) -> CircuitSpec:
+        spec = reference(point, legs, columns)
+        bounds = self._lookup_range(point) if self.looks_up else spec.lookup_range
         base = 2**logrows - TABLE_RESERVED_ROWS
-        spec = replace(
-            reference,
-            logrows=logrows,
-            decomp_base=base,
-            lookup_range=lookups or reference.lookup_range,
-        )
-        entries = lookups[1] - lookups[0] if lookups else 0
-        if entries > LARGEST_TABLE or max(entries, settings.instances) > base:
+        return replace(spec, logrows=logrows, decomp_base=base, lookup_range=bounds)
+
+    def _choice(self, spec: CircuitSpec) -> Choice | None:
+        settings, rows = self._settings(spec), 2**spec.logrows - TABLE_RESERVED_ROWS
+        entries = spec.lookup_range[1] - spec.lookup_range[0] if self.looks_up else 0
+        if entries > LARGEST_TABLE or settings.instances > rows:
             return None
-        made = layout(with_layout(settings, spec))
+        made = layout(settings)
         peak = predict(made, self.limits.machine).peak_bytes
         if peak > self.limits.memory:
             self._least_peak = min(peak, self._least_peak or peak)
@@ -167,34 +185,34 @@ class Circuits:
             output_scales=tuple(settings.model_output_scales),
             seconds=predict(made).prove_cpu_seconds,
             peak=peak,
-            headroom=spec.largest_value * self.limits.margin / self._needed(point),
-            exact=exact,
+            headroom=self._headroom(spec),
+            exact=spec in self._known,
         )
 
-    def _settings(self, reference: CircuitSpec) -> tuple[Settings, bool]:
-        """The settings of `reference`, and whether they are EZKL's own."""
-        if reference in self._known:
-            return self._known[reference], True
-        nearest = max(self._known, key=lambda known: _likeness(known, reference))
-        settings, laid = self._known[nearest], self._walk(reference)
-        cells = settings.total_assignments * laid.total / max(1, self._walk(nearest).total)
-        outputs = [spec.name for spec in output_specs(self.demand.model)]
-        scales = settings.model_output_scales
-        inputs = [
-            reference.input_scale if scale == nearest.input_scale else scale
-            for scale in settings.model_input_scales
-        ]
-        columns = reference.num_inner_cols
+    def _settings(self, spec: CircuitSpec) -> Settings:
+        """The settings of `spec`: EZKL's own where it was asked, else estimated."""
+        if spec in self._known:
+            return self._known[spec]
+        nearest = max(self._known, key=lambda known: _likeness(known, spec))
+        settings = with_layout(self._known[nearest], spec)
+        cells = settings.total_assignments * self._counts.cells(spec)
+        cells = round(cells / max(1, self._counts.cells(nearest)))
+        scales = self._counts.scales(point_of(spec))
+        names = [output.name for output in output_specs(self.demand.model)]
         return replace(
             settings,
-            run_args=replace(settings.run_args, num_inner_cols=columns),
-            total_assignments=round(cells),
-            num_rows=-(-round(cells) // columns),
-            model_input_scales=inputs,
-            model_output_scales=[
-                laid.scales.get(name, scale) for name, scale in zip(outputs, scales, strict=True)
+            run_args=replace(settings.run_args, num_inner_cols=spec.num_inner_cols),
+            total_assignments=cells,
+            num_rows=-(-cells // spec.num_inner_cols),
+            model_input_scales=[
+                spec.input_scale if scale == nearest.input_scale else scale
+                for scale in settings.model_input_scales
             ],
-        ), False
+            model_output_scales=[
+                scales.get(name, scale)
+                for name, scale in zip(names, settings.model_output_scales, strict=True)
+            ],
+        )
 
     def _lookup_range(self, point: Point) -> tuple[int, int]:
         """Bounds of the tables: twice what the samples look up, there or at the nearest point."""
@@ -206,39 +224,13 @@ class Circuits:
             LOOKUP_MARGIN * max(round(high * grown), 1),
         )
 
+    def _headroom(self, spec: CircuitSpec) -> float:
+        rounded = self._needed(point_of(spec)) / (JUST_BELOW * self.limits.margin)
+        return spec.largest_value / rounded
+
     def _needed(self, point: Point) -> float:
-        scales = self._walk(_reference(point)).scales
-        divisor = point.input_scale + point.param_scale
-        return self.demand.needed(scales, divisor, self.limits.margin)
-
-    def _walk(self, reference: CircuitSpec) -> Walk:
-        if reference not in self._walks:
-            self._walks[reference] = walk(self.demand.model, reference)
-        return self._walks[reference]
-
-
-def _reference(point: Point, legs: int = 2, columns: int = 2) -> CircuitSpec:
-    """A spec that decides the cells; logrows, base and tables are EZKL's own and do not."""
-    return CircuitSpec(
-        input_scale=point.input_scale,
-        param_scale=point.param_scale,
-        scale_rebase_multiplier=point.multiplier,
-        decomp_legs=legs,
-        num_inner_cols=columns,
-        checks_boundary=False,
-        integer_constants=True,
-    )
-
-
-def _reference_of(spec: CircuitSpec) -> CircuitSpec:
-    """`spec` with EZKL's own logrows, base and tables."""
-    plain = CircuitSpec()
-    return replace(
-        spec,
-        logrows=plain.logrows,
-        decomp_base=plain.decomp_base,
-        lookup_range=plain.lookup_range,
-    )
+        scales, held = self._counts.scales(point), self._counts.held(point)
+        return self.demand.needed(scales, held, self.limits.margin)
 
 
 def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
@@ -246,6 +238,8 @@ def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
     return (
         one.scale_rebase_multiplier == other.scale_rebase_multiplier,
         one.input_scale == other.input_scale,
+        one.param_scale == other.param_scale,
         one.decomp_legs == other.decomp_legs,
         one.num_inner_cols == other.num_inner_cols,
+        one.logrows == other.logrows,
     )

@@ -18,8 +18,14 @@ from zkprep.circuit import CircuitSpec, Settings
 SettingsOf = Callable[[CircuitSpec], Settings]
 """EZKL's settings of the slice under a spec; raises BackendError where it has none."""
 
+ErrorOf = Callable[[CircuitSpec], float]
+"""Largest error of the slice's outputs on the samples under a spec, as a share of their range."""
+
 LookupsOf = Callable[[CircuitSpec], tuple[int, int]]
 """Smallest and largest input of the slice's lookup tables on the samples under a spec."""
+
+JUST_BELOW = 7 / 8
+"""Of a power of two: digits of base 2**k - 8 just miss it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Demand:
         largest: largest |value| of each of its tensors on the samples, by name.
         settings_of: EZKL's settings under a spec.
         lookups_of: extremes of the lookup inputs under a spec.
+        error_of: how coarse the slice is under a spec.
     """
 
     name: str
@@ -39,19 +46,21 @@ class Demand:
     largest: Mapping[str, float]
     settings_of: SettingsOf
     lookups_of: LookupsOf
+    error_of: ErrorOf
 
-    def needed(self, scales: Mapping[str, int], divisor: int, margin: int) -> float:
+    def needed(self, scales: Mapping[str, int], held: float, margin: int) -> float:
         """The largest integer that range checks have to hold.
 
         Args:
             scales: scale of each tensor, by name.
-            divisor: bits of the largest divisor of a rebase.
-            margin: how many times as large as the samples' the values may be.
+            held: the largest that they meet besides the tensors.
+            margin: how many times as large as the samples' the values may be, about.
         """
         top = max(scales.values(), default=0)
         largest = max(
             (value * 2.0 ** scales.get(name, top) for name, value in self.largest.items()),
             default=0.0,
         )
-        # A power of two, so that similar samples make the same circuit.
-        return float(max(margin * 2.0 ** ceil(log2(max(largest, 1.0))), 2.0 ** (divisor + 1)))
+        # Nearly a power of two, so that similar samples make the same circuit.
+        rounded = margin * 2.0 ** ceil(log2(max(largest, 1.0)))
+        return float(max(JUST_BELOW * rounded, held))

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS
-from zkprep.tune.choice import LARGEST_LOGROWS, SMALLEST_LOGROWS, Choice, Point
+from zkprep.tune.choice import LARGEST_LOGROWS, SMALLEST_LOGROWS, Choice
 from zkprep.tune.circuits import LEGS, Circuits
+from zkprep.tune.counts import point_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _steps(
     yield "integers at scale", str(chosen.param_scale), "0", spec
     multiplier = chosen.scale_rebase_multiplier
     spec = _best(circuits, replace(spec, scale_rebase_multiplier=multiplier))
-    yield "rebase beyond scale", str(_point(start).limit), str(_point(chosen).limit), spec
+    yield "rebase beyond scale", str(point_of(start).limit), str(point_of(chosen).limit), spec
     yield "inner columns", str(start.num_inner_cols), str(chosen.num_inner_cols), chosen
 
 
@@ -71,7 +72,7 @@ def _default(circuits: Circuits, spec: CircuitSpec) -> CircuitSpec:
 
 
 def _legs(circuits: Circuits, spec: CircuitSpec) -> int:
-    found = circuits.legs(_point(spec), spec.decomp_base) or LEGS[-1]
+    found = circuits.legs(point_of(spec), spec.decomp_base) or LEGS[-1]
     return max(found, CircuitSpec().decomp_legs)
 
 
@@ -86,7 +87,7 @@ def _one_block(circuits: Circuits, spec: CircuitSpec) -> CircuitSpec:
 
 def _best(circuits: Circuits, spec: CircuitSpec) -> CircuitSpec:
     """With the rows, and digits of as large a base as fits them, that are cheapest."""
-    point, candidates = _point(spec), []
+    point, candidates = point_of(spec), []
     for logrows in range(SMALLEST_LOGROWS, LARGEST_LOGROWS + 1):
         base = 2**logrows - TABLE_RESERVED_ROWS
         made = replace(spec, logrows=logrows, decomp_base=base)
@@ -101,10 +102,6 @@ def _least_logrows(circuits: Circuits, spec: CircuitSpec) -> int:
     table = spec.lookup_range[1] - spec.lookup_range[0] if circuits.looks_up else 0
     entries = max(spec.decomp_base, table, circuits.instances) + TABLE_RESERVED_ROWS
     return (entries - 1).bit_length()
-
-
-def _point(spec: CircuitSpec) -> Point:
-    return Point(spec.input_scale, spec.param_scale, spec.scale_rebase_multiplier)
 
 
 def _layout(circuits: Circuits, spec: CircuitSpec) -> str:

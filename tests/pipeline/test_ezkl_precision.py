@@ -1,0 +1,33 @@
+"""Too coarse or wrong? With rebases deferred, bits alone must not look like disagreement."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from circuits.make import build
+from zkprep.backends.ezkl import EzklBackend
+from zkprep.errors import Imprecise
+from zkprep.inputs import read_input
+from zkprep.options import Baselines, Options
+from zkprep.prepare import prepare
+from zkprep.proving import prover
+from zkprep.proving.job import Fit, Job
+from zkprep.proving.sizing import cut_and_size
+from zkprep.store import open_run
+
+
+@pytest.mark.ezkl
+def test_a_circuit_that_defers_and_is_too_coarse_is_called_coarse(tmp_path: Path) -> None:
+    model, data = build("resnet50_bottleneck", tmp_path)
+    whole = prepare(model, {})
+    given = replace(whole, model=whole.normalised, sites=())
+    feeds = read_input(data, whole.normalised)
+    options = Options(blocks=1, baselines=Baselines.NONE)
+    with open_run(tmp_path / "run", lambda *_: None) as run:
+        job = Job(run, EzklBackend(), given, feeds, (), options, (), Fit(scale=8))
+        _, sized = cut_and_size(job)
+        assert sized["prepared"][0].spec.scale_rebase_multiplier > 3
+        with pytest.raises(Imprecise, match=r"too coarse: .* 4 bits more give 0\.\d+ %") as why:
+            prover.witness(job, sized["prepared"], 0.01)
+    assert why.value.bits == 1
