@@ -193,7 +193,7 @@ def test_rows_can_be_asked_for() -> None:
 
 
 def test_constants_have_fewer_bits_where_that_pays_and_is_fine_enough() -> None:
-    deep = [conv(str(n), f"t{n}", f"t{n + 1}") for n in range(5)]
+    deep = [conv(f"n{n}", f"t{n}", f"t{n + 1}") for n in range(5)]
 
     def refine(enough: int) -> tuple[list[Circuits], float]:
         slices = chain(deep)
