@@ -193,16 +193,16 @@ def test_rows_can_be_asked_for() -> None:
 
 
 def test_constants_have_fewer_bits_where_that_pays_and_is_fine_enough() -> None:
-    deep = [conv(f"n{n}", f"t{n}", f"t{n + 1}") for n in range(5)]
+    deep = [conv(f"n{n}", f"t{n}", f"t{n + 1}") for n in range(6)]
 
     def refine(enough: int) -> tuple[list[Circuits], float]:
         slices = chain(deep)
         for circuits in slices:
             fine = replace(circuits.demand, error_of=lambda spec: float(spec.param_scale < enough))
             circuits.demand = fine
-        return slices, _seconds(refined(slices, SCALE, None, 0.5))
+        return slices, _seconds(refined(slices, 12, None, 0.5))
 
-    given = _seconds(tuned(chain(deep), SCALE))
+    given = _seconds(tuned(chain(deep), 12))
     coarse, cheaper = refine(enough=5)
     assert {circuits.param_scale for circuits in coarse} <= {None, 5}
     assert cheaper <= PAYS * given

@@ -63,7 +63,7 @@ def tuned(
         TooLarge: a budget cannot be kept.
     """
     while True:
-        path = _within(chain, scale, max_proof_bytes)
+        path = estimated(chain, scale, max_proof_bytes)
         guessed = [pair for pair in zip(chain, path, strict=True) if not pair[1].exact]
         if not guessed:
             return path
@@ -76,10 +76,10 @@ def proof_bytes(choices: Sequence[Choice]) -> int:
     return sum(one.layout.proof_bytes + _COLUMN_BYTES for one in choices)
 
 
-def _within(
-    chain: Sequence[Circuits], scale: int, max_proof_bytes: int | None
+def estimated(
+    chain: Sequence[Circuits], scale: int, max_proof_bytes: int | None = None
 ) -> tuple[Choice, ...]:
-    """The cheapest path whose proofs keep the budget, as far as is known."""
+    """As `tuned`, as far as is known: EZKL is asked of no circuit."""
     best = _cheapest(chain, scale, 0.0)
     if max_proof_bytes is None or proof_bytes(best) <= max_proof_bytes:
         return best

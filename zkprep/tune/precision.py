@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from zkprep.errors import BackendError
-from zkprep.tune.chain import tuned
+from zkprep.tune.chain import ScaleConflict, estimated, tuned
 from zkprep.tune.choice import Choice, Point
 from zkprep.tune.circuits import LEGS, Circuits
 from zkprep.tune.counts import reference
 
 FEWEST_BITS = 4
 PAYS = 0.98
-"""Least share of the seconds that has to be left for fewer bits to be worth asking for."""
+"""Largest share of the seconds that may be left for fewer bits to be worth it."""
 
 
 def refined(
@@ -32,25 +32,23 @@ def refined(
         allowed: largest error of a slice, as a share of its outputs' range.
     """
     choices = tuned(chain, scale, max_proof_bytes)
-    paying = [circuits for circuits in chain if _may_pay(circuits, scale)]
-    for circuits in paying:
-        circuits.param_scale = _fewest_bits(circuits, scale, allowed)
-    coarse = tuned(chain, scale, max_proof_bytes) if paying else choices
-    if _seconds(coarse) <= PAYS * _seconds(choices):
-        return coarse
-    for circuits in paying:
-        circuits.param_scale = None
+    enough = PAYS * _seconds(choices)
+    try:
+        _give(chain, [min(scale, FEWEST_BITS)] * len(chain))
+        if _seconds(estimated(chain, scale, max_proof_bytes)) <= enough:
+            _give(chain, [_fewest_bits(circuits, scale, allowed) for circuits in chain])
+            coarse = tuned(chain, scale, max_proof_bytes)
+            if _seconds(coarse) <= enough:
+                return coarse
+    except (ScaleConflict, BackendError):
+        pass  # no such chain: what there was is kept
+    _give(chain, [None] * len(chain))
     return choices
 
 
-def _may_pay(circuits: Circuits, scale: int) -> bool:
-    """Whether the slice by itself would be cheaper with the fewest bits."""
-    best = []
-    for bits in (scale, min(scale, FEWEST_BITS)):
-        points = circuits.points(scale, bits)
-        found = [one.seconds for point in points for one in circuits.choices(point)]
-        best.append(min(found, default=0.0))
-    return best[1] < PAYS * best[0]
+def _give(chain: Sequence[Circuits], bits: Sequence[int | None]) -> None:
+    for circuits, each in zip(chain, bits, strict=True):
+        circuits.param_scale = each
 
 
 def _fewest_bits(circuits: Circuits, scale: int, allowed: float) -> int:
