@@ -9,6 +9,7 @@ from random_nets import RandomNet
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.cells import assignments, predict
+from zkprep.errors import BackendError, UnsupportedModel
 from zkprep.model import save
 from zkprep.prepare import prepare
 
@@ -40,9 +41,13 @@ def _cells(seed: int, folder: Path) -> tuple[int, int, int, bool]:
     assert net is not None
     given, path, out = (folder / f"{seed}{end}" for end in (".given.onnx", ".onnx", ".json"))
     save(net.model(), given)
-    model, spec = prepare(given, {}).model, SPECS[seed % len(SPECS)]
-    save(model, path)
-    EzklBackend(seconds=120).gen_settings(path, spec, out)
+    spec = SPECS[seed % len(SPECS)]
+    try:
+        model = prepare(given, {}).model
+        save(model, path)
+        EzklBackend(seconds=120).gen_settings(path, spec, out)
+    except (BackendError, UnsupportedModel):  # there is nothing to compare
+        return seed, 0, 0, False
     counted = read_settings(out.read_bytes()).total_assignments
     sure = all(cells.known for cells in predict(model, spec).values())
     return seed, assignments(model, spec), counted, sure

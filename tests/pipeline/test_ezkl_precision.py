@@ -8,6 +8,7 @@ import pytest
 from circuits.make import build
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.errors import Imprecise
+from zkprep.execute.local import local_executor
 from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
@@ -25,9 +26,11 @@ def test_a_circuit_that_defers_and_is_too_coarse_is_called_coarse(tmp_path: Path
     feeds = read_input(data, whole.normalised)
     options = Options(blocks=1, baselines=Baselines.NONE)
     with open_run(tmp_path / "run", lambda *_: None) as run:
-        job = Job(run, EzklBackend(), given, feeds, (), options, (), Fit(scale=8))
+        backend = EzklBackend()
+        executor = local_executor(backend, options)
+        job = Job(run, backend, executor, given, (feeds,), (), options, fit=Fit(scale=8))
         _, sized = cut_and_size(job)
         assert sized["prepared"][0].spec.scale_rebase_multiplier > 3
         with pytest.raises(Imprecise, match=r"too coarse: .* 4 bits more give 0\.\d+ %") as why:
-            prover.witness(job, sized["prepared"], 0.01)
-    assert why.value.bits == 1
+            prover.witness(job, sized["prepared"], 0.002)
+    assert why.value.bits >= 1
