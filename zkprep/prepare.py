@@ -29,17 +29,21 @@ class Prepared:
             are cut from.
         heads: the model's outputs that follow from the normalised model's.
         keep_head: whether heads were to stay in the circuit.
+        fused: the normalised model after fusion alone; what large operators are split in.
+        fusions: the places that fusion looked at, and the parts of split operators.
         model: the prepared model.
         sites: every place a pass looked at, normalisation left out.
         passes: names of the passes, in order.
         dims: named dimensions that were set.
-        splits: what was split after the rewrites (`zkprep.splitting`), in the model's order.
+        splits: what was split after fusion (`zkprep.splitting`), in the model's order.
     """
 
     path: Path
     digest: str
     original: ir.Model
     normalised: ir.Model
+    fused: ir.Model
+    fusions: tuple[Site, ...]
     model: ir.Model
     sites: tuple[Site, ...]
     passes: tuple[str, ...]
@@ -70,6 +74,8 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
         digest=file_digest(path),
         original=original,
         normalised=body.model,
+        fused=fused.model,
+        fusions=fused.sites,
         model=result.model,
         sites=(*fused.sites, *result.sites),
         passes=tuple(one.name for one in chosen),

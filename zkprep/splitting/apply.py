@@ -1,7 +1,8 @@
 """A prepared model whose large operators are several: splits, applied alike to both models.
 
-A rewrite group is split as one, in the model before the rewrites and in the one after, into parts
-that make the same tensors, so that one cut still serves both (docs/adr/0007). Any split computes
+A fused group is split as one, in the model before fusion and in the one after, into parts that make
+the same tensors, so that one cut still serves both (docs/adr/0007); what is cheaper to prove in
+another form is then rewritten part by part. Any split computes
 the model's function, so a verifier may take those that a statement claims.
 """
 
@@ -14,6 +15,7 @@ from zkprep.claim import Split
 from zkprep.errors import InputError
 from zkprep.groups import rewrite_groups
 from zkprep.passes.base import PassResult, Site, run_passes
+from zkprep.passes.circuit import rewrite
 from zkprep.passes.split import REGIONS, SplitIntoSums, SplitIntoTiles, Target
 from zkprep.prepare import Prepared
 from zkprep.support import refuse_unsupported
@@ -31,20 +33,24 @@ def split(prepared: Prepared, splits: Sequence[Split]) -> Prepared:
     """
     if not splits:
         return prepared
-    groups = rewrite_groups(prepared.normalised, prepared.sites)
+    groups = rewrite_groups(prepared.normalised, prepared.fusions)
     targets = [_targets(prepared, one, groups) for one in splits]
     if len(splits) != len({groups[pair[1].nodes[0]] for pair in targets}):
         raise InputError("an operator is split twice")
     before, after = (
         _applied(model, [pair[side] for pair in targets])
-        for side, model in enumerate((prepared.normalised, prepared.model))
+        for side, model in enumerate((prepared.normalised, prepared.fused))
     )
-    refuse_unsupported(after.model)
+    fusions = (*prepared.fusions, *_together(before.sites, after.sites))
+    result = rewrite(after.model, in_parts=True)
+    refuse_unsupported(result.model)
     return replace(
         prepared,
         normalised=before.model,
-        model=after.model,
-        sites=(*prepared.sites, *_together(before.sites, after.sites)),
+        fused=after.model,
+        fusions=fusions,
+        model=result.model,
+        sites=(*fusions, *result.sites),
         splits=tuple(splits),
     )
 
@@ -57,12 +63,12 @@ def group_nodes(model: ir.Model, groups: Mapping[str, str], group: str) -> tuple
 def _targets(prepared: Prepared, one: Split, groups: Mapping[str, str]) -> tuple[Target, Target]:
     if bool(one.cuts) == bool(one.summed):
         raise InputError(f"the split of '{one.tensor}' is neither one into tiles nor into sums")
-    for node in prepared.model.graph:
+    for node in prepared.fused.graph:
         if any(value.name == one.tensor for value in node.outputs):
             group = groups[str(node.name)]
             before, after = (
                 Target(one, group_nodes(model, groups, group))
-                for model in (prepared.normalised, prepared.model)
+                for model in (prepared.normalised, prepared.fused)
             )
             return before, after
     raise InputError(f"cannot split what makes '{one.tensor}': no node does")

@@ -7,7 +7,7 @@ from math import inf
 import onnx_ir as ir
 
 from zkprep.cost.prices import Prices
-from zkprep.groups import border, group_weights, rewrite_groups, weighted_graph
+from zkprep.groups import Weights, border, group_weights, rewrite_groups, weighted_graph
 from zkprep.passes.base import Site
 from zkprep.passes.split.regions import Region
 from zkprep.passes.split.targets import Found, leaks
@@ -22,20 +22,20 @@ LEFT = "operator larger than a slice"
 def fitted(prepared: Prepared, prices: Prices) -> Prepared:
     """The prepared model with every operator split that has no price alone and that can be split.
 
-    Of one that cannot a site says why.
+    An operator is too large where it is so both as fused and in the form it is proved in. Of one
+    that cannot be split a site says why.
     """
-    groups = rewrite_groups(prepared.normalised, prepared.sites)
+    groups = rewrite_groups(prepared.normalised, prepared.fusions)
     graph = weighted_graph(prepared.normalised, groups)
-    weights = group_weights(prepared.model, groups, prices.spec)
+    large = _large(prepared, prepared.fused, prepared.fusions, prices)
+    large &= _large(prepared, prepared.model, prepared.sites, prices)
     known: dict[str, Sequence[Region]] = {}
     splits, left = [], []
-    for group in dict.fromkeys(groups[str(node.name)] for node in prepared.model.graph):
-        inputs, outputs = border(graph, group)
-        alone = load(prices.spec, weights[group], sum(inputs.values()), sum(outputs.values()))
-        if prices.seconds(alone)[0] < inf:
+    for group in dict.fromkeys(groups[str(node.name)] for node in prepared.fused.graph):
+        names = [group_nodes(one, groups, group) for one in (prepared.normalised, prepared.fused)]
+        if large.isdisjoint(names[0]):
             continue
-        names = [group_nodes(one, groups, group) for one in (prepared.normalised, prepared.model)]
-        best = _best(prepared, names, list(outputs), prices, known)
+        best = _best(prepared, names, list(border(graph, group)[1]), prices, known)
         if isinstance(best, str):
             left.append(Site(LEFT, names[0], f"kept '{group}' whole: {best}"))
             continue
@@ -44,6 +44,20 @@ def fitted(prepared: Prepared, prices: Prices) -> Prepared:
             known[best.split.tensor] = best.tiles
     made = split(prepared, splits)
     return replace(made, sites=(*made.sites, *left))
+
+
+def _large(prepared: Prepared, model: ir.Model, sites: Sequence[Site], prices: Prices) -> set[str]:
+    """The normalised nodes of groups that have no price alone, as they are in `model`."""
+    groups = rewrite_groups(prepared.normalised, sites)
+    graph = weighted_graph(prepared.normalised, groups)
+    weights = group_weights(model, groups, prices.spec)
+    large: set[str] = set()
+    for group in graph:
+        inputs, outputs = (sum(side.values()) for side in border(graph, group))
+        own = weights.get(group, Weights())
+        if prices.seconds(load(prices.spec, own, inputs, outputs))[0] == inf:
+            large.update(group_nodes(prepared.normalised, groups, group))
+    return large
 
 
 def _best(
@@ -58,11 +72,11 @@ def _best(
         return f"{len(outputs)} tensors leave it"
     before, after = (
         _found(model, own, outputs[0])
-        for model, own in zip((prepared.normalised, prepared.model), names, strict=True)
+        for model, own in zip((prepared.normalised, prepared.fused), names, strict=True)
     )
     if reason := leaks(before.nodes, before.tensor) or leaks(after.nodes, after.tensor):
         return reason
-    operator = Operator.of(prepared.model, before, after, prices, known)
+    operator = Operator.of(prepared.fused, before, after, prices, known)
     candidates = [*operator.tilings(), *operator.summings()]
     if not candidates:
         return operator.reason or "no even parts of it fit"

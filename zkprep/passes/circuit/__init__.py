@@ -45,14 +45,18 @@ def circuit_passes() -> tuple[Pass, ...]:
     )
 
 
-def rewrite(model: ir.Model) -> PassResult:
+def rewrite(model: ir.Model, *, in_parts: bool = False) -> PassResult:
     """Rewrite a fused model until no rewrite makes it cheaper, or ROUNDS are over.
 
-    What fusion leaves is no news here: it has said so before.
+    What fusion leaves is no news here: it has said so before. `in_parts`: the model has operators
+    that were split, whose parts are to stay apart and as small as they are: what they have in
+    common is not made once, and none becomes many operators by minimal filtering.
     """
+    joining = (RemoveDuplicates, MinimalFiltering) if in_parts else ()
+    passes = [one for one in circuit_passes() if not isinstance(one, joining)]
     current, sites = model, tuple[Site, ...]()
     for _ in range(ROUNDS):
-        result = run_passes(current, circuit_passes())
+        result = run_passes(current, passes)
         new = tuple(site for site in result.sites if site.applied or site.step != FuseAffine.name)
         sites = (*(site for site in sites if site.applied), *new)
         current = result.model
