@@ -41,6 +41,12 @@ def wide(tmp_path: Path) -> Case:
     return Case(tmp_path, model, networks.write_input(tmp_path / "wide.json", [200]))
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake prover's SRS files are none for the real one."""
+    monkeypatch.setenv("ZKPREP_CACHE", str(tmp_path / "cache"))
+
+
 def prove_and_verify(case: Case, backend: Backend) -> Path:
     """Prove under the low limit, and check by both anchors that the parts are proved."""
     report = case.prove(OPTIONS, backend=backend)
@@ -59,6 +65,7 @@ def prove_and_verify(case: Case, backend: Backend) -> Path:
     return public
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_parts_chain_under_a_prover_that_behaves(wide: Case) -> None:
     public = prove_and_verify(wide, FakeBackend())
     path = public / "statement.json"
@@ -69,6 +76,7 @@ def test_parts_chain_under_a_prover_that_behaves(wide: Case) -> None:
         audit.verify(public, FakeBackend(), model=wide.model, allow_test_srs=True)
 
 
+@pytest.mark.usefixtures("own_cache")
 def test_the_sites_of_the_report_name_the_split(wide: Case) -> None:
     report = wide.prove(OPTIONS)
     split = [site for site in report.sites if site.rule == "split into tiles"]
