@@ -10,6 +10,7 @@ from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.options import Options
 from zkprep.proving import sizing
 from zkprep.proving.boundary import Boundary
+from zkprep.proving.job import Fit
 
 OPEN, COMMITTED = Boundary(), Boundary("public", "polycommit")
 PRICES = {10: 5.0, 11: 4.0, 12: 2.0, 13: 3.0}
@@ -45,7 +46,7 @@ def rows(
     for name in ("Circuits", "tuned", "explain"):
         monkeypatch.setattr(sizing.tune, name, getattr(tuner, name))
     views: Any = [SimpleNamespace(boundary=one) for one in boundaries]
-    job: Any = SimpleNamespace(scale=8, options=Options())
+    job: Any = SimpleNamespace(scale=8, options=Options(), fit=Fit())
     demands: Any = list(range(len(boundaries)))
     limits = sizing.tune.Limits(memory=1)
     return [chosen.spec for chosen in sizing._tuned(job, views, demands, limits)]

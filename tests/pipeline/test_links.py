@@ -27,14 +27,15 @@ def accepted(case: Case, report: Report, run: str = "run") -> Verdict:
 
 
 def test_every_link_is_committed(skip: Case) -> None:
-    report = skip.prove(Options(blocks=3, links=COMMITTED))
+    report = skip.prove(Options(blocks=4, links=COMMITTED))
     verdict = accepted(skip, report)
-    assert (verdict.links, verdict.committed, verdict.private) == (3, 3, ())
+    assert (verdict.links, verdict.committed, verdict.private) == (4, 4, ())
     claim = audit.claim_of(skip.folder / "run")
-    first, middle, last = claim.slices
+    first, middle, _, last = claim.slices
     seen = [(s.spec.input_visibility, s.spec.output_visibility) for s in claim.slices]
     assert seen == [
         ("public", "polycommit"),
+        ("polycommit", "polycommit"),
         ("polycommit", "polycommit"),
         ("polycommit", "public"),
     ]
@@ -93,10 +94,10 @@ def test_a_private_whole_model(skip: Case) -> None:
 
 
 def test_a_named_link_spreads_over_the_sides_it_shares(skip: Case) -> None:
-    skip.prove(Options(blocks=3))
+    skip.prove(Options(blocks=4))
     wires = audit.claim_of(skip.folder / "run").wires
     named = Links(Link.PUBLIC, {wires[0].tensor: Link.POLYCOMMIT})
-    verdict = accepted(skip, skip.prove(Options(blocks=3, links=named), out="named"), "named")
+    verdict = accepted(skip, skip.prove(Options(blocks=4, links=named), out="named"), "named")
     sides = {w.target.slice for w in wires if w.tensor == wires[0].tensor}
     alike = [w for w in wires if w.target.slice in sides]
     assert verdict.committed == len({w.target for w in alike}) > 1
@@ -148,8 +149,8 @@ def test_a_name_that_is_no_link_is_refused(skip: Case) -> None:
 
 
 def test_links_that_share_a_side_cannot_differ(skip: Case) -> None:
-    skip.prove(Options(blocks=3))
-    target = audit.claim_of(skip.folder / "run").slices[2]
+    skip.prove(Options(blocks=4))
+    target = audit.claim_of(skip.folder / "run").slices[3]
     modes = dict(zip([p.tensor for p in target.inputs], Link, strict=True))
     with pytest.raises(InputError, match="share sides of slices: give them one mode"):
-        skip.prove(Options(blocks=3, links=Links(Link.PUBLIC, modes)), out="mixed")
+        skip.prove(Options(blocks=4, links=Links(Link.PUBLIC, modes)), out="mixed")
