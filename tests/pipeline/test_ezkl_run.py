@@ -19,7 +19,7 @@ from zkprep.srs import Srs
 
 pytestmark = pytest.mark.ezkl
 ZKPREP = [sys.executable, "-c", "from zkprep.cli import main; main()"]
-LOGROWS = range(10, 13)
+LOGROWS = range(8, 13)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def zkprep(*arguments: object, **environment: str) -> subprocess.CompletedProces
 
 
 def prove(model: Path, data: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    return zkprep("prove", model, "--input", data, "-o", out, "--blocks", 3, "--baselines", "none")
+    return zkprep("prove", model, "--input", data, "-o", out, "--blocks", 4, "--baselines", "none")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], Srs
         data = networks.write_input(folder / f"{name}.json", [32], seed=seed)
         done = prove(model, data, folder / name)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.rstrip().endswith("accepted: 3 proofs, 3 links"), done.stdout
+        assert done.stdout.rstrip().endswith("accepted: 4 proofs, 4 links"), done.stdout
         assert "test SRS, not secure" in done.stdout
     report = json.loads((folder / "first/report.json").read_bytes())
     digest = report["verdict"]["statement"]
@@ -74,7 +74,7 @@ def test_accepted_by_digest_and_by_model(runs: Runs) -> None:
             "verify", runs.first / "public", *anchor, "--allow-test-srs", PYTHONHASHSEED="7"
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "accepted: 3 proofs, 3 links"
+        assert done.stdout.splitlines()[-1] == "accepted: 4 proofs, 4 links"
         assert f"statement {runs.digest}" in done.stdout
 
 
@@ -117,13 +117,13 @@ def test_spliced_runs_are_rejected(runs: Runs, tmp_path: Path) -> None:
 
 def test_an_edited_instance_is_rejected(runs: Runs, tmp_path: Path) -> None:
     public = _copy(runs, tmp_path)
-    path = public / "slices/002/proof.json"
+    path = public / "slices/003/proof.json"
     proof = json.loads(path.read_bytes())
     proof["instances"][0][-1] = "07" + "00" * 31
     path.write_text(json.dumps(proof))
     done = zkprep("verify", public, "--expect", runs.digest, "--allow-test-srs")
     assert done.returncode == 1
-    assert "rejected: slice 2" in done.stderr
+    assert "rejected: slice 3" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -131,7 +131,7 @@ def test_json_is_one_document(runs: Runs) -> None:
     done = zkprep("verify", runs.first, "--expect", runs.digest, "--allow-test-srs", "--json")
     document = json.loads(done.stdout)
     assert document["accepted"] is True
-    assert document["proofs"] == 3
+    assert document["proofs"] == 4
     assert list(document["outputs"]) == ["logits"]
 
 
@@ -141,7 +141,7 @@ def test_the_statement_is_readable(runs: Runs) -> None:
     assert done.stdout.splitlines()[-1] == f"statement {runs.digest}"
     assert "image" in done.stdout
     document = json.loads(zkprep("statement", runs.first, "--json").stdout)
-    assert len(document["slices"]) == 3
+    assert len(document["slices"]) == 4
 
 
 def _workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -150,7 +150,7 @@ def _workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def test_an_interrupted_run_leaves_no_worker_and_goes_on(runs: Runs, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["prove", runs.model, "--input", runs.data, "-o", run, "--blocks", 3]
+    command = ["prove", runs.model, "--input", runs.data, "-o", run, "--blocks", 4]
     events = run / "events.jsonl"
     with subprocess.Popen(
         [*ZKPREP, *map(str, command), "--baselines", "none"],

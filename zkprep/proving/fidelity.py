@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 from zkprep.backends.base import Backend, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
-from zkprep.errors import BackendError, Disagreement, Imprecise, ZkprepError
+from zkprep.errors import BackendError, Disagreement, Imprecise, RangeExceeded, ZkprepError
+from zkprep.felts import decode
 from zkprep.model import Feeds, Runner
 from zkprep.proving.sized import Sized, input_data, inputs_of, outputs_of
 from zkprep.report.types import ERROR_EDGES, Fidelity
+from zkprep.tune import LARGEST_OUTPUT
 
 FINER_BITS = 4
 FINER_LEGS = 5
@@ -60,7 +62,9 @@ def require_faithful(backend: Backend, one: Sized, made: Witness, tolerance: flo
     Raises:
         Disagreement: the circuit computes something else.
         Imprecise: it computes the model's function too coarsely.
+        RangeExceeded: EZKL rounded the witness, and a proof of it would not verify.
     """
+    _refuse_rounded(one, made)
     error = compare(one, made)
     if error.relative_error > tolerance:
         raise _blame(backend, one, inputs_of(one, made), error, tolerance)
@@ -123,6 +127,18 @@ def errors(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
     return Fidelity(
         max_error=worst, relative_error=share, argmax_agrees=agrees, errors=bins.tolist()
     )
+
+
+def _refuse_rounded(one: Sized, made: Witness) -> None:
+    largest = max((abs(decode(felt)) for felts in made.outputs for felt in felts), default=0)
+    if largest >= LARGEST_OUTPUT:
+        raise RangeExceeded(
+            f"{one.shown} puts out integers up to {largest:.3g}; "
+            f"EZKL keeps them exact below {LARGEST_OUTPUT:.3g}",
+            stage="witness",
+            slice_name=one.piece.name,
+            hint="lower --scale",
+        )
 
 
 def _blame(

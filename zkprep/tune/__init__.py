@@ -8,13 +8,14 @@ zkprep.chain). What is chosen decides cost and precision alone.
 from zkprep.tune.chain import ScaleConflict, proof_bytes, tuned
 from zkprep.tune.choice import LARGEST_LOGROWS, Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.circuits import Circuits
-from zkprep.tune.demand import Demand
+from zkprep.tune.demand import LARGEST_OUTPUT, Demand
 from zkprep.tune.explain import Saving, explain
 from zkprep.tune.plain import plain
 from zkprep.tune.precision import refined
 
 __all__ = [
     "LARGEST_LOGROWS",
+    "LARGEST_OUTPUT",
     "Choice",
     "Circuits",
     "Demand",

@@ -21,7 +21,7 @@ from zkprep.errors import BackendError, RangeExceeded, TooLarge
 from zkprep.model import output_specs
 from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.counts import Counts, point_of, reference
-from zkprep.tune.demand import JUST_BELOW, Demand
+from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, Demand
 from zkprep.wellformed import LARGEST_DEFERRED_SCALE
 
 LEGS = range(1, 7)
@@ -147,7 +147,8 @@ class Circuits:
             if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
                 return
             before = scales
-            yield point
+            if self.demand.puts_out(scales, self.limits.margin) < LARGEST_OUTPUT:
+                yield point
 
     def _priced(self, point: Point) -> Iterator[Choice]:
         if point in self._refused:

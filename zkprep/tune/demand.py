@@ -14,6 +14,7 @@ from math import ceil, log2
 import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.model import output_specs
 
 SettingsOf = Callable[[CircuitSpec], Settings]
 """EZKL's settings of the slice under a spec; raises BackendError where it has none."""
@@ -23,6 +24,10 @@ ErrorOf = Callable[[CircuitSpec], float]
 
 LookupsOf = Callable[[CircuitSpec], tuple[int, int]]
 """Smallest and largest input of the slice's lookup tables on the samples under a spec."""
+
+LARGEST_OUTPUT = 2.0**53
+"""What a slice puts out stays below: EZKL hands a witness's outputs on in double precision, and a
+proof of rounded ones does not verify."""
 
 JUST_BELOW = 7 / 8
 """Of a power of two: digits of base 2**k - 8 just miss it."""
@@ -47,6 +52,13 @@ class Demand:
     settings_of: SettingsOf
     lookups_of: LookupsOf
     error_of: ErrorOf
+
+    def puts_out(self, scales: Mapping[str, int], margin: int) -> float:
+        """The largest integer among the outputs; `scales` and `margin` as in `needed`."""
+        names = [spec.name for spec in output_specs(self.model)]
+        return max(
+            margin * self.largest.get(name, 0.0) * 2.0 ** scales.get(name, 0) for name in names
+        )
 
     def needed(self, scales: Mapping[str, int], held: float, margin: int) -> float:
         """The largest integer that range checks have to hold.
