@@ -1,4 +1,4 @@
-"""EZKL hands a witness's outputs on in double precision: a slice puts out what that keeps exactly."""
+"""EZKL hands a witness on in double precision: a slice puts out only what that keeps exactly."""
 
 from dataclasses import replace
 from pathlib import Path
