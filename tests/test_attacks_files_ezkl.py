@@ -151,7 +151,7 @@ FILES: Table = {
     "settings of another visibility": (
         run_arg("input_visibility", "Private"),
         StatementError,
-        "input_visibility is 'Private', the statement says 'Public'",
+        "neither the circuit nor a verifier, who does not see them, checks private inputs",
     ),
     "settings of other range checks": (
         run_arg("decomp_legs", 9),

@@ -108,7 +108,7 @@ HIDDEN: Table = {
     "settings that check no boundary": (
         edit_settings(0, lambda d: d["run_args"].update(ignore_range_check_inputs_outputs=True)),
         StatementError,
-        "slice 0: the settings' ignore_range_check_inputs_outputs is True, the ",
+        "neither the circuit nor a verifier, who does not see them, checks private inputs",
     ),
     "settings that commit to nothing": (
         field("module_sizes", {"polycommit": [], "poseidon": [0, [0]]}),
@@ -118,7 +118,7 @@ HIDDEN: Table = {
     "settings with a private input for a committed one": (
         run_arg("input_visibility", "Private"),
         StatementError,
-        "slice 1: the settings' input_visibility is 'Private', the statement says 'KZGCommit'",
+        "neither the circuit nor a verifier, who does not see them, checks private inputs",
     ),
     "claim about the private input": (
         claimed(x=[3, -4, 5]),

@@ -92,7 +92,7 @@ REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
     "private inputs": (
         run_arg("input_visibility", "Private"),
         StatementError,
-        "input_visibility is 'Private', the statement says 'Public'",
+        "neither the circuit nor a verifier, who does not see them, checks private inputs",
     ),
     "hashed outputs": (
         run_arg("output_visibility", {"Hashed": {"hash_is_public": True, "outlets": []}}),

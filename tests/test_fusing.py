@@ -13,7 +13,7 @@ from zkprep.errors import InputError, PassError
 from zkprep.fusing import fuse, fuse_file, fuse_model
 from zkprep.model import Runner, load, load_lazily, seeded_inputs, serialize
 from zkprep.outline import is_lazy
-from zkprep.passes import base, oracle
+from zkprep.passes import base, evaluators, oracle
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.passes.oracle import worst_error
 from zkprep.passes.pieces import Pieces
@@ -217,7 +217,7 @@ class Named:
 def test_a_wrong_fold_is_caught_and_blamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: int, lazy: bool
 ) -> None:
-    monkeypatch.setattr(oracle, "BUDGET", budget)
+    monkeypatch.setattr(evaluators, "BUDGET", budget)
     onnx.save(network(), tmp_path / "in.onnx")
     model = load_lazily(tmp_path / "in.onnx").model if lazy else load(tmp_path / "in.onnx")
     assert not run_passes(model, [Nothing()]).applied

@@ -18,7 +18,7 @@ from honest_chain import Example
 from real_chain import HIDDEN, HIDDEN_SPECS, check, circuit, relu_chain
 
 from zkprep.circuit import column_blocks, read_settings
-from zkprep.errors import LinkMismatch, RangeExceeded
+from zkprep.errors import BackendError, LinkMismatch, RangeExceeded
 from zkprep.felts import encode
 from zkprep.points import G1_BYTES
 from zkprep.srs import Srs
@@ -158,12 +158,13 @@ def test_the_proof_of_a_hidden_chain_shows_its_output_alone(hidden: Example) -> 
 def test_a_private_input_out_of_range_cannot_be_proved_where_the_circuit_checks(
     hidden: Example, kept_srs: Callable[[int], Srs], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """And can be where it does not: hence rule (1g)."""
+    """And a circuit that does not check it is refused: rule (1g)."""
     with pytest.raises(RangeExceeded):
         hidden.prove(0, b"", [1 << 30, 0, 0])
     folder = tmp_path_factory.mktemp("unchecked")
     spec = msgspec.structs.replace(HIDDEN_SPECS[0], checks_boundary=False)
-    circuit(folder / "circuit", HIDDEN[0], spec, kept_srs(10)).proof([1 << 30, 0, 0])
+    with pytest.raises(BackendError, match="neither the circuit nor a verifier"):
+        circuit(folder / "circuit", HIDDEN[0], spec, kept_srs(10))
 
 
 def test_a_commitment_of_two_columns(

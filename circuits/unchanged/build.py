@@ -12,7 +12,7 @@ CHANNELS = 4
 def build() -> Net:
     """Image 3x8x8 to 4x8x8."""
     net = Net("unchanged")
-    raw = net.conv("conv", net.image(3, 8, 8), CHANNELS, (5, 5), pads=(2,) * 4)
+    raw = net.conv("conv", net.image(3, 8, 8), CHANNELS, (1, 1))
     x = net.relu("relu1", net.norm("bn1", raw))
     x = net.relu("relu2", net.norm("bn2", x))
     net("Add", "sum", raw, x)

@@ -65,7 +65,7 @@ class Limiting:
 
 
 def test_a_worker_out_of_memory_costs_its_stage(skip: Case) -> None:
-    limiting = Limiting(resource.RLIMIT_DATA, 20 * 2**20)
+    limiting = Limiting(resource.RLIMIT_DATA, 2 * 2**20)
     assert digest(skip.prove(THREE, backend=EzklBackend(), notify=limiting))
     (again,) = (event for event in limiting.events if event.kind == "retry")
     assert again.stage == "setup"
