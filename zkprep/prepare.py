@@ -67,6 +67,7 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
     body = Beheaded(whole, ()) if keep_head else behead(whole)
     chosen = (*passes.default_passes(), *circuit_passes())
     fused = run_passes(body.model, passes.default_passes())
+    refuse_unsupported(fused.model)
     result = rewrite(fused.model)
     refuse_unsupported(result.model)
     return Prepared(
