@@ -18,15 +18,15 @@ A breach is a PassError that names the passes before it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import onnx
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from zkprep.errors import PassError, ZkprepError
 from zkprep.files import first_line
 from zkprep.outline import outline
+from zkprep.passes.contract import Allowed, interface_breach
 from zkprep.passes.fingerprint import Fingerprints
 from zkprep.passes.oracle import Oracle
 
@@ -176,8 +176,8 @@ class _Contract:
 
     def breach(self, one: Pass, before: ir.Model, after: ir.Model) -> str:
         """How `one` broke clause 4 or 5, or ""."""
-        allowed = _Allowed(isinstance(one, NarrowingPass), isinstance(one, CoarseningPass))
-        return _interface(before, after, allowed) or _check(after, full_check=self.full_check)
+        allowed = Allowed(isinstance(one, NarrowingPass), isinstance(one, CoarseningPass))
+        return interface_breach(before, after, allowed) or _check(after, full_check=self.full_check)
 
     def expect(self, one: Pass, blame: str, before: ir.Model, after: ir.Model) -> None:
         """Clause 6 for the pass `one`, whose interface may be another from here on."""
@@ -255,57 +255,6 @@ def _account(before: ir.Model, result: PassResult, *, changed: bool) -> str:
     return f"a site names '{min(unknown)}', which is no node" if unknown else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
-    """What a pass may change of the interface."""
-
-    narrowing: bool
-    coarsening: bool
-
-    def same_type(self, one: ir.Value, other: ir.Value) -> bool:
-        """Whether `other` has a type that `one` may have become."""
-        both = (one.dtype, other.dtype)
-        floats = all(kind is not None and kind.is_floating_point() for kind in both)
-        return one.type == other.type or (self.coarsening and floats)
-
-    def same_shape(self, one: ir.Value, other: ir.Value) -> bool:
-        """Whether `other` has a shape that `one` may have become."""
-        if one.shape is None or other.shape is None:
-            return one.shape is None and (self.narrowing or other.shape is None)
-        if len(one.shape) != len(other.shape):
-            return False
-        return all(
-            a == b or (self.narrowing and not isinstance(a, int) and isinstance(b, int))
-            for a, b in zip(one.shape, other.shape, strict=True)
-        )
-
-
-def _interface(before: ir.Model, after: ir.Model, allowed: _Allowed) -> str:
-    """Clause 4, as far as the pass is not allowed to change the interface."""
-    defaults = {k for k in _names(before.graph.inputs) if k in before.graph.initializers}
-    kept = set(_names(after.graph.inputs)) | set(_names(before.graph.inputs)) - defaults
-    inputs = [v for v in before.graph.inputs if v.name in kept or not allowed.narrowing]
-    for what, old, new in (
-        ("inputs", inputs, after.graph.inputs),
-        ("outputs", before.graph.outputs, after.graph.outputs),
-    ):
-        if _names(old) != _names(new):
-            return f"the {what} were {_names(old)} and are {_names(new)}"
-        for one, other in zip(old, new, strict=True):
-            if not (allowed.same_type(one, other) and allowed.same_shape(one, other)):
-                return (
-                    f"'{one.name}' of the {what} was {one.type}{one.shape} "
-                    f"and is {other.type}{other.shape}"
-                )
-    for name in sorted(defaults & set(_names(after.graph.inputs))):
-        old_value, new_value = _default(before, name), _default(after, name)
-        if allowed.coarsening and old_value is not None and new_value is not None:
-            old_value = old_value.astype(new_value.dtype)
-        if not _same_bytes(old_value, new_value):
-            return f"the default of input '{name}' changed"
-    return ""
-
-
 def _check(model: ir.Model, *, full_check: bool) -> str:
     """Clause 5; the large weights are left out, whose types and sizes onnx-ir holds right."""
     try:
@@ -324,21 +273,5 @@ def _node_names(model: ir.Model) -> set[str]:
     return {node.name for graph in model.graphs() for node in graph if node.name}
 
 
-def _names(values: Sequence[ir.Value]) -> list[str]:
-    return [str(value.name) for value in values]
-
-
 def _signature(model: ir.Model) -> list[str]:
     return [str(value) for value in model.graph.inputs]
-
-
-def _default(model: ir.Model, name: str) -> NDArray[Any] | None:
-    """The default of input `name`, or None when it has none."""
-    value = model.graph.initializers.get(name)
-    return None if value is None or value.const_value is None else value.const_value.numpy()
-
-
-def _same_bytes(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
