@@ -4,6 +4,7 @@ The folder is ZKPREP_TEST_CACHE, or pytest's own cache, so that a second run mak
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ def kept_cache(
         patch.setenv("ZKPREP_OFFLINE", "1")
         patch.setenv("EZKL_REPO_PATH", str(tmp_path_factory.mktemp("ezkl")))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C interrupts, here and in subprocesses, also where a shell started us in background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
