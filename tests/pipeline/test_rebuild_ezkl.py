@@ -87,6 +87,7 @@ def test_another_process_rebuilds_the_statement(
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     public = proved / "run/public"
-    assert (said["private"], said["committed"]) == (["x"], 1)
+    assert said["private"] == ["x"]
+    assert said["committed"] == said["links"] > 0
     assert len(audit.claim_of(public).slices) == said["proofs"] == 2
     assert list(folder.glob("zkprep-*")) == []
