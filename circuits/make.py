@@ -45,6 +45,9 @@ def network(name: str) -> Net:
 
 def main(chosen: list[str]) -> None:
     """Build the chosen cases, or all, each in its own folder."""
+    if unknown := sorted(set(chosen) - set(names())):
+        print(f"'{unknown[0]}' is no case; they are {', '.join(names())}", file=sys.stderr)
+        sys.exit(2)
     for name in chosen or names():
         model, _ = build(name, FOLDER / name)
         print(f"{model.relative_to(FOLDER.parent)}  {model.stat().st_size} bytes")
