@@ -3,7 +3,7 @@
     python -m benchmarks.slicing [CASE ...]
 
 Every cut is also run on ONNX Runtime, in both variants, and has to give the whole model's output
-bit for bit. Cells, seconds and bytes are those by which cuts are chosen (zkprep/cost/prices.py).
+bit for bit. Cells, seconds and bytes are those by which cuts are chosen (zkprep/cost/loads.py).
 """
 
 import random

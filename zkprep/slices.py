@@ -16,7 +16,7 @@ import onnx_ir as ir
 import slicer
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import boundary_input, boundary_output
-from zkprep.cost.prices import Loads, Prices
+from zkprep.cost.loads import Loads, Prices
 from zkprep.errors import Disagreement, InputError, TooLarge
 from zkprep.groups import (
     Weights,

@@ -6,7 +6,8 @@ import pytest
 from cost_networks import network
 from msgspec.structs import replace
 
-from zkprep.cost.price import LARGEST_TABLE, _between, price
+from zkprep.cost.price import _between, price
+from zkprep.cost.supposed import LARGEST_TABLE
 from zkprep.cost.walk import walk
 
 IMAGE = "float[1,4,16,16] x"

@@ -11,9 +11,6 @@ from benchmarks.fusion.judging import LIMITS, Outcome, judge
 from benchmarks.fusion.patterns import PATTERNS, Pattern, every_node
 from zkprep.fusing import fuse_file
 
-# What the engine does not reach yet; a name leaves the list when its pattern passes.
-NOT_YET: tuple[str, ...] = ()
-
 SIZES = {"different": DIFFERENT, "equal": EQUAL}
 # zkprep reads the default epsilon as ONNX means it, so double precision is held to one fusion.
 STRICT = {**LIMITS, TensorProto.DOUBLE: 1e-11}
@@ -25,22 +22,13 @@ def _label(pattern: Pattern) -> str:
     return f"{pattern.family}: {pattern.name}"
 
 
-def _cases() -> list[object]:
-    late = pytest.mark.xfail(strict=True, reason="the engine does not reach it yet")
-    return [
-        pytest.param(pattern, marks=late if pattern.name in NOT_YET else (), id=_label(pattern))
-        for pattern in FUSABLE
-    ]
-
-
 def test_the_survey_is_whole() -> None:
     assert (len(FUSABLE), len(TRAPS)) == (112, 29)
     assert len({_label(pattern) for pattern in PATTERNS}) == len(PATTERNS)
-    assert set(NOT_YET) <= {pattern.name for pattern in FUSABLE}
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("pattern", _cases())
+@pytest.mark.parametrize("pattern", FUSABLE, ids=_label)
 def test_fusable_pattern_is_fused(pattern: Pattern, size: Size, tmp_path: Path) -> None:
     source, result = pattern.write(tmp_path, size), tmp_path / "out" / "fused.onnx"
     fuse_file(source, result)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from zkprep.report.totals import total
 from zkprep.report.types import (
     ChoiceReport,
     CircuitReport,
@@ -17,7 +18,6 @@ from zkprep.report.types import (
     SliceReport,
     Variant,
     Verdict,
-    total,
 )
 
 FIDELITY = Fidelity(

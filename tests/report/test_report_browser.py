@@ -13,7 +13,8 @@ from sample_reports import make_report, make_slice
 from zkprep.report import html
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.table import QUANTITIES
-from zkprep.report.types import OperatorCells, Report, Variant, dump, total
+from zkprep.report.totals import total
+from zkprep.report.types import OperatorCells, Report, Variant, dump
 
 pytestmark = pytest.mark.skipif(
     find() is None, reason="no Chromium here: the HTML report was not looked at"

@@ -7,7 +7,8 @@ import pytest
 from zkprep.errors import InputError
 from zkprep.report import text
 from zkprep.report.compare import compare, exceeded, parse_fail_on
-from zkprep.report.types import Machine, Report, SliceReport, Variant, dump, total
+from zkprep.report.totals import total
+from zkprep.report.types import Machine, Report, SliceReport, Variant, dump
 
 ChangeReport = Callable[..., Report]
 SliceOf = Callable[..., SliceReport]

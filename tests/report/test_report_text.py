@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from zkprep.report import text
-from zkprep.report.types import Report, SiteReport, SliceReport, Variant, Verdict, total
+from zkprep.report.totals import total
+from zkprep.report.types import Report, SiteReport, SliceReport, Variant, Verdict
 
 ChangeReport = Callable[..., Report]
 SliceOf = Callable[..., SliceReport]

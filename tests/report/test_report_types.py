@@ -5,7 +5,8 @@ import msgspec
 import pytest
 
 from zkprep.errors import InputError
-from zkprep.report.types import Report, SliceReport, Variant, dump, read_report, total
+from zkprep.report.totals import total
+from zkprep.report.types import Report, SliceReport, Variant, dump, read_report
 
 SliceOf = Callable[..., SliceReport]
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.cells import boundary_input
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
-from zkprep.cost.supposed import LOGROWS, supposed_settings
+from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
 from zkprep.cost.walk import Walk, walk
 from zkprep.cost.work import predict
 
@@ -29,14 +29,10 @@ HEADROOM = 7
 TABLE_REACH = 24
 """Width of what a table holds: values from -6 to 6, times a margin of 2."""
 
-LARGEST_TABLE = 1 << 20
-"""Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
-
 LARGEST_BITS = 80
 """What range checks may reach."""
 
 MULTIPLIERS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
-LEGS = range(1, 7)
 _FEW, _MANY = 2, 4
 
 

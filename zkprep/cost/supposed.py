@@ -9,6 +9,12 @@ from zkprep.cost.circuit import TABLE_RESERVED_ROWS
 LOGROWS = range(8, 24)
 """Sizes of circuits that are considered."""
 
+LEGS = range(1, 7)
+"""Digits of an integer that are considered."""
+
+LARGEST_TABLE = 1 << 20
+"""Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
+
 
 def supposed_settings(
     cells: int,

@@ -14,6 +14,7 @@ from zkprep.cost.work import predict
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.report.cut import Cut
+from zkprep.report.totals import total
 from zkprep.report.types import (
     ChoiceReport,
     CircuitReport,
@@ -28,7 +29,6 @@ from zkprep.report.types import (
     SliceReport,
     Variant,
     Verdict,
-    total,
 )
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments, predict
-from zkprep.cost.prices import Loads, Prices
+from zkprep.cost.loads import Loads, Prices
 from zkprep.groups import elements, sorting_and_tables
 from zkprep.model import input_specs, output_specs
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor

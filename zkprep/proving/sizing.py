@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
+from zkprep.cost.loads import Prices
 from zkprep.cost.machine import constants
-from zkprep.cost.prices import Prices
 from zkprep.cost.work import REFERENCE
 from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.model import input_specs, output_specs

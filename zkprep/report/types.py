@@ -6,7 +6,7 @@ counted or measured is None, never 0. Reading is strict: unknown fields are refu
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -258,26 +258,6 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"variants {unknown} are none of {list(VARIANTS)}")
 
 
-def total(slices: list[SliceReport], fidelity: Fidelity | None) -> SliceReport:
-    """The sum of `slices`; extents that are not additive (logrows, degree, peak) take the largest.
-
-    The total is measured when every slice is. `fidelity` is the whole chain's.
-
-    Raises:
-        ValueError: there is no slice to add up.
-    """
-    if not slices:
-        raise ValueError("a total needs at least one slice")
-    measured = [part.measured for part in slices if part.measured is not None]
-    return SliceReport(
-        name="total",
-        counts=_combine([part.counts for part in slices]),
-        predicted=_combine([part.predicted for part in slices]),
-        measured=_combine(measured) if len(measured) == len(slices) else None,
-        fidelity=fidelity,
-    )
-
-
 def dump(document: msgspec.Struct) -> bytes:
     """Canonical indented JSON: fields as declared, other keys sorted, one final newline.
 
@@ -304,16 +284,3 @@ def read_report(path: Path) -> Report:
     except ValueError as error:
         message = f"'{file}' is not a report of format '{FORMAT}': {printable(str(error))}"
     raise InputError(message, hint=hint)
-
-
-_Additive = TypeVar("_Additive", Counts, Prediction, Measured)
-_LARGEST = frozenset({"logrows", "inner_columns", "degree", "peak_bytes"})
-
-
-def _combine(parts: list[_Additive]) -> _Additive:
-    return type(parts[0])(
-        **{
-            field: (max if field in _LARGEST else sum)(getattr(part, field) for part in parts)
-            for field in parts[0].__struct_fields__
-        }
-    )

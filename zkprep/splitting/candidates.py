@@ -16,7 +16,7 @@ import onnx_ir as ir
 from zkprep.circuit import CircuitSpec
 from zkprep.claim import Split
 from zkprep.cost.cells import boundary_input, boundary_output, predict
-from zkprep.cost.prices import Loads, Prices
+from zkprep.cost.loads import Loads, Prices
 from zkprep.groups import Weights, sorting_and_tables
 from zkprep.passes.split import SplitIntoSums, Target
 from zkprep.passes.split.pieces import Pieces

@@ -6,7 +6,7 @@ from math import inf
 
 import onnx_ir as ir
 
-from zkprep.cost.prices import Prices
+from zkprep.cost.loads import Prices
 from zkprep.groups import Weights, border, group_weights, rewrite_groups, weighted_graph
 from zkprep.passes.base import Site
 from zkprep.passes.split.regions import Region

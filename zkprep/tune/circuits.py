@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
+from zkprep.cost.supposed import LARGEST_TABLE, LEGS
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, RangeExceeded, TooLarge
 from zkprep.model import output_specs
@@ -24,14 +25,10 @@ from zkprep.tune.counts import Counts, point_of, reference
 from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, Demand
 from zkprep.wellformed import LARGEST_DEFERRED_SCALE
 
-LEGS = range(1, 7)
 INNER_COLUMNS = range(1, 8)
 """Up to 3 keep the extended domain of E = 4; from 5 on lookups are packed, which pays at E = 8."""
 
 LOOKUP_MARGIN = 2
-LARGEST_TABLE = 1 << 20
-"""Entries of a lookup table: EZKL keeps a table in memory, whatever fits into a column."""
-
 LARGEST_INTEGER = 1 << 80
 """What range checks may reach (zkprep.wellformed)."""
 

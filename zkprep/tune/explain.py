@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS
+from zkprep.cost.supposed import LEGS
 from zkprep.tune.choice import LARGEST_LOGROWS, SMALLEST_LOGROWS, Choice
-from zkprep.tune.circuits import LEGS, Circuits
+from zkprep.tune.circuits import Circuits
 from zkprep.tune.counts import point_of
 
 

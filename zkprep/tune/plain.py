@@ -4,9 +4,10 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout, with_layout
+from zkprep.cost.supposed import LEGS
 from zkprep.errors import RangeExceeded
 from zkprep.tune.choice import LARGEST_LOGROWS
-from zkprep.tune.circuits import LEGS, LOOKUP_MARGIN
+from zkprep.tune.circuits import LOOKUP_MARGIN
 from zkprep.tune.demand import Demand
 
 LEAST_LEGS = CircuitSpec().decomp_legs

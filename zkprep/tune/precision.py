@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from zkprep.cost.supposed import LEGS
 from zkprep.errors import BackendError
 from zkprep.tune.chain import ScaleConflict, estimated, tuned
 from zkprep.tune.choice import Choice, Point
-from zkprep.tune.circuits import LEGS, Circuits
+from zkprep.tune.circuits import Circuits
 from zkprep.tune.counts import reference
 
 FEWEST_BITS = 4

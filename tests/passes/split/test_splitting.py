@@ -9,7 +9,7 @@ from net import Net
 
 from zkprep.circuit import CircuitSpec
 from zkprep.claim import Split
-from zkprep.cost.prices import Prices
+from zkprep.cost.loads import Prices
 from zkprep.errors import InputError, TooLarge
 from zkprep.groups import Weights
 from zkprep.model import output_specs, save, seeded_inputs

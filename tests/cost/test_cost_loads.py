@@ -6,7 +6,7 @@ from cost_samples import make_settings
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import layout
-from zkprep.cost.prices import Loads, Prices
+from zkprep.cost.loads import Loads, Prices
 from zkprep.cost.work import predict
 
 SPEC = CircuitSpec()
