@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import tables
-from benchmarks.baseline import MEMORY
+from benchmarks.baseline import MEMORY, Cost, recorded
 from circuits import make
 from zkprep import api
-from zkprep.options import Options, parse_memory
+from zkprep.options import Baselines, Options, parse_memory
 from zkprep.progress import progress
 from zkprep.report.figures import count, seconds, share, size
-from zkprep.report.types import Counts, Fidelity, Machine, Measured, Prediction, Report
+from zkprep.report.types import Counts, Fidelity, Machine, Measured, Report
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs/tiny"
@@ -34,7 +34,7 @@ LARGEST_ARTIFACT = 20_000_000
 
 
 class Proved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a whole model took, and what EZKL alone would need.
+    """What a whole model took.
 
     Attributes:
         machine: where it was proved.
@@ -47,7 +47,6 @@ class Proved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         fidelity: of the whole chain.
         verify_seconds: of `zkprep verify --expect`, start to end.
         public_bytes: of all that a verifier reads.
-        alone: what EZKL's own calibration would need, by prediction; None if it fails.
     """
 
     machine: Machine
@@ -60,7 +59,6 @@ class Proved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     fidelity: Fidelity
     verify_seconds: float
     public_bytes: int
-    alone: Prediction | None
 
 
 def main(chosen: list[str]) -> None:
@@ -69,9 +67,8 @@ def main(chosen: list[str]) -> None:
         run = RUNS / name
         model, data = make.build(name, RUNS / "cases" / name)
         with progress(sys.stderr, quiet=False) as notify:
-            report = api.prove(
-                model, data, run, Options(memory=parse_memory(MEMORY)), notify=notify
-            )
+            options = Options(memory=parse_memory(MEMORY), baselines=Baselines.NONE)
+            report = api.prove(model, data, run, options, notify=notify)
         results = {**read(), name: _proved(report, run / "public")}
         document = msgspec.json.encode(results, order="deterministic")
         RESULTS.write_bytes(msgspec.json.format(document) + b"\n")
@@ -100,7 +97,7 @@ def table(results: dict[str, Proved]) -> str:
 
 
 def _row(name: str, found: Proved) -> str:
-    took, alone = found.measured, found.alone
+    took, alone = found.measured, _alone(name, found.prover)
     need = (f"~{size(alone.pk_bytes)}", f"~{size(alone.peak_bytes)}") if alone else ("-", "-")
     cells = (
         name,
@@ -121,6 +118,12 @@ def _row(name: str, found: Proved) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _alone(name: str, prover: str) -> Cost | None:
+    """What EZKL's own calibration of the whole model would need, as the corpus records it."""
+    kept = recorded(name).get(prover)
+    return kept.variants.get("ezkl") if kept else None
+
+
 def _proved(report: Report, public: Path) -> Proved:
     """A report of an accepted chain, verified once more and timed.
 
@@ -135,7 +138,6 @@ def _proved(report: Report, public: Path) -> Proved:
     start = time.monotonic()
     api.verify(public, expect=verdict.statement, allow_test_srs=verdict.test_srs)
     took = time.monotonic() - start
-    alone = report.variants["ezkl"].total if "ezkl" in report.variants else None
     return Proved(
         machine=report.machine,
         prover=report.prover,
@@ -147,7 +149,6 @@ def _proved(report: Report, public: Path) -> Proved:
         fidelity=whole.fidelity,
         verify_seconds=round(took, 3),
         public_bytes=_bytes(public),
-        alone=alone.predicted if alone else None,
     )
 
 
