@@ -10,12 +10,12 @@ INPUT  ?= $(DIGITS)/input.json
 OUT    ?= runs/digits
 # The example fits one slice; three show the links.
 ARGS   ?= $(if $(filter $(DIGITS)/model.onnx,$(MODEL)),--blocks 3)
-# `make circuits`, `baseline`, `bench` and `bench-tiny` take the cases to be done; all by default.
+# `make circuits`, `baseline`, `bench`, `bench-tiny` and `bench-tuning` take the cases to be done; all by default.
 CASES   ?=
 REPEATS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion bench-rewrites bench-slicing clean
+.PHONY: help prove test test-long fuzz check operators circuits baseline bench bench-tiny format bench-fusion bench-rewrites bench-slicing bench-tuning clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench: $(VENV)/core.stamp ## prove the corpus, or CASES, in four ways, paired, R
 
 bench-tiny: $(VENV)/core.stamp ## prove the MLPerf Tiny models whole, or CASES; an hour; goes on where it was
 	$(BIN)/python -m benchmarks.tiny $(CASES)
+
+bench-tuning: $(VENV)/core.stamp ## prove the corpus under EZKL's settings and under zkprep's, or CASES
+	$(BIN)/python -m benchmarks.tuning $(CASES)
 
 format: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix .

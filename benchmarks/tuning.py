@@ -1,25 +1,25 @@
-"""What tuning alone saves: EZKL's default calibration over zkprep's settings, paired.
-
-Each case of the corpus is proved whole and as given, nothing rewritten, nothing cut: first as EZKL
-calibrates it (target resources, Freivalds off), then under the settings that zkprep chooses at the
-same tolerance, on the same machine, one after the other. CPU seconds and peak memory are those of
-the prover's own process; what is predicted was predicted before any key.
+"""What tuning alone saves: EZKL's default calibration over zkprep's settings, on one machine.
 
     python -m benchmarks.tuning [CASE ...]
 
-Rows are kept in a file, so that cases can be measured apart: --rows FILE adds to it and sums it up.
+Each case of the corpus is proved as given, nothing rewritten, at the same tolerance, three times in
+a row: whole as EZKL calibrates it (target resources, Freivalds off); whole under the settings that
+zkprep chooses; and cut where zkprep finds that cheapest, every slice under settings of its own and
+every link compared. CPU seconds and peak memory are those of the prover's own processes; what is
+predicted was predicted before any key. Results are kept in benchmarks/tuning.json, case by case;
+the table in docs/benchmarks.md is written from it.
 """
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import prod
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 
 import msgspec
 
+from benchmarks import tables
 from circuits.make import build
 from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
@@ -27,11 +27,15 @@ from zkprep.events import silent
 from zkprep.execute.local import local_executor
 from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
-from zkprep.prepare import prepare
+from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
+from zkprep.proving.job import Job
+from zkprep.proving.sized import Sized
+from zkprep.report.figures import count, seconds, share, size
 from zkprep.report.types import SliceReport
 from zkprep.store import open_run
 
+RESULTS = Path(__file__).parent / "tuning.json"
 CASES = (
     "digits",
     "efficientnet_block",
@@ -47,110 +51,152 @@ CASES = (
 """Those that EZKL calibrates to at most 2**17 rows."""
 
 
-class Pair(msgspec.Struct, frozen=True):
-    """One model under both settings."""
+class Ways(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One model under three settings, in total.
 
-    name: str
+    Attributes:
+        slices: into how many it was cut.
+        ezkl: whole, EZKL's settings.
+        tuned: whole, zkprep's.
+        cut: in slices, zkprep's.
+    """
+
+    slices: int
     ezkl: SliceReport
     tuned: SliceReport
+    cut: SliceReport
+
+
+Results = dict[str, Ways]
 
 
 def main() -> None:
-    """Measure the cases and print a Markdown table, with the geometric mean of the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, add_help=True)
-    parser.add_argument("cases", nargs="*")
-    parser.add_argument("--rows", type=Path)
-    asked = parser.parse_args()
-    pairs = _kept(asked.rows)
-    for name in asked.cases or CASES:
+    """Measure the cases; keep what was found and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*", default=CASES)
+    for name in parser.parse_args().cases:
         with tempfile.TemporaryDirectory(prefix="zkprep-bench-") as folder:
-            pairs[name] = _pair(name, Path(folder))
-        if asked.rows:
-            asked.rows.write_bytes(msgspec.json.encode(list(pairs.values())))
-    _show(list(pairs.values()))
+            results = {**read(), name: _ways(name, Path(folder))}
+        document = msgspec.json.encode(results, order="deterministic")
+        RESULTS.write_bytes(msgspec.json.format(document) + b"\n")
+        tables.replace("tuning", table(results))
+        print(name, flush=True)
 
 
-def _kept(rows: Path | None) -> dict[str, Pair]:
-    if rows is None or not rows.exists():
+def read() -> Results:
+    """What is on file, by case."""
+    if not RESULTS.exists():
         return {}
-    return {pair.name: pair for pair in msgspec.json.decode(rows.read_bytes(), type=list[Pair])}
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Results)
 
 
-def _pair(name: str, folder: Path) -> Pair:
+def _ways(name: str, folder: Path) -> Ways:
     model, data = build(name, folder)
-    whole = prepare(model, {})
-    as_given = replace(whole, model=whole.normalised, sites=())
-    options = Options(blocks=1, baselines=Baselines.NONE)
-    with open_run(folder / "run", silent) as run:
-        inputs = (read_input(data, whole.normalised),)
+    given = prepare(model, {})
+    given = replace(given, model=given.normalised, sites=())
+    _, (tuned, ezkl) = _proved(given, data, folder / "whole", Options(blocks=1), _calibrated)
+    slices, (cut,) = _proved(given, data, folder / "cut", Options())
+    return Ways(slices=slices, ezkl=ezkl, tuned=tuned, cut=cut)
+
+
+def _calibrated(job: Job) -> list[Sized]:
+    return [prover.calibrate(job, job.prepared.original, "original.onnx")]
+
+
+def _proved(
+    given: Prepared,
+    data: Path,
+    folder: Path,
+    options: Options,
+    other: Callable[[Job], list[Sized]] | None = None,
+) -> tuple[int, list[SliceReport]]:
+    """The slices' number, and their total; with `other` circuits of the same model, theirs too."""
+    options = replace(options, baselines=Baselines.NONE)
+    with open_run(folder, silent) as run:
+        inputs = (read_input(data, given.normalised),)
         backend = EzklBackend()
         executor = local_executor(backend, options)
-        job, _, sized, errors = pipeline.fit(run, executor, backend, as_given, inputs, options)
-        calibrated = [prover.calibrate(job, whole.original, "original.onnx")]
-        made = prover.witness(job, calibrated, baselines.ANY_ERROR)
-        theirs = prover.errors_of(job, calibrated, made)
-        ezkl = baselines.variant(calibrated, theirs, prover.prove(job, calibrated))
+        job, _, sized, errors = pipeline.fit(run, executor, backend, given, inputs, options)
         ours = sized["prepared"]
-        tuned = baselines.variant(ours, errors, prover.prove(job, ours))
-    return Pair(name, _total(ezkl.total), _total(tuned.total))
+        found = [baselines.variant(ours, errors, prover.prove(job, ours))]
+        if other is not None:
+            theirs = other(job)
+            off = prover.errors_of(job, theirs, prover.witness(job, theirs, baselines.ANY_ERROR))
+            found.append(baselines.variant(theirs, off, prover.prove(job, theirs)))
+    totals = [one.total for one in found if one.total is not None]
+    return len(ours), totals
 
 
-def _total(found: SliceReport | None) -> SliceReport:
-    assert found is not None
-    return found
+def table(results: Results) -> str:
+    """The results as Markdown, with the geometric means of the ratios."""
+    lines = [
+        "| model | settings | slices | cells | keys | setup CPU | prove CPU | predicted "
+        "| peak | predicted | error / range |",
+        "|---|---|" + "---:|" * 9,
+    ]
+    for name, ways in sorted(results.items()):
+        lines += [
+            _row(name, "ezkl", 1, ways.ezkl),
+            _row(name, "tuned", 1, ways.tuned),
+            _row(name, "tuned, cut", ways.slices, ways.cut),
+        ]
+    return "\n".join([*lines, "", *_ratios(results), *_accuracy(results)])
 
 
-def _show(pairs: list[Pair]) -> None:
-    print(
-        "| model | settings | cells | rows, columns, blocks | key | setup CPU | prove CPU "
-        "| predicted | peak | predicted | error / range |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for pair in pairs:
-        for kind in ("ezkl", "tuned"):
-            print(_row(pair.name, kind, getattr(pair, kind)))
-    print()
-    for what, figure in (
-        ("prove CPU", lambda one: one.measured.prove_cpu_seconds),
-        ("setup CPU", lambda one: one.measured.setup_cpu_seconds),
-        ("peak memory", lambda one: one.measured.peak_bytes),
-    ):
-        print(f"- {what}, EZKL over tuned: {_ratios(pairs, figure)}")
-    every = [one for pair in pairs for one in (pair.ezkl, pair.tuned)]
-    for what, field in (("prove CPU", "prove_cpu_seconds"), ("peak memory", "peak_bytes")):
-        off = [getattr(one.predicted, field) / getattr(one.measured, field) - 1 for one in every]
-        worst = max(off, key=abs)
-        print(
-            f"- {what} predicted: off by {100 * median(map(abs, off)):.0f} % in the median", end=""
-        )
-        print(f", {100 * worst:+.0f} % at worst")
-
-
-def _row(name: str, kind: str, one: SliceReport) -> str:
+def _row(name: str, kind: str, slices: int, one: SliceReport) -> str:
     counts, said, took, fidelity = one.counts, one.predicted, one.measured, one.fidelity
     assert took is not None
     assert fidelity is not None
     cells = (
         name,
         kind,
-        f"{counts.cells:,}",
-        f"2^{counts.logrows}, {counts.inner_columns}, {counts.blocks}",
-        f"{took.pk_bytes / 1e6:.1f} MB",
-        f"{took.setup_cpu_seconds:.1f} s",
-        f"{took.prove_cpu_seconds:.1f} s",
-        f"{said.prove_cpu_seconds:.1f} s",
-        f"{took.peak_bytes / 1e6:.0f} MB",
-        f"{said.peak_bytes / 1e6:.0f} MB",
-        f"{100 * fidelity.relative_error:.2g} %",
+        str(slices),
+        count(counts.cells),
+        size(took.pk_bytes),
+        seconds(took.setup_cpu_seconds),
+        seconds(took.prove_cpu_seconds),
+        seconds(said.prove_cpu_seconds),
+        size(took.peak_bytes),
+        size(said.peak_bytes),
+        share(fidelity.relative_error),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _ratios(pairs: list[Pair], figure: Callable[[SliceReport], float]) -> str:
-    ratios = [figure(pair.ezkl) / figure(pair.tuned) for pair in pairs]
-    mean = prod(ratios) ** (1 / len(ratios))
-    each = ", ".join(f"{p.name} {ratio:.2f}" for p, ratio in zip(pairs, ratios, strict=True))
-    return f"{mean:.2f} in geometric mean ({each})"
+def _measured(one: SliceReport, field: str) -> float:
+    return float(getattr(one.measured, field))
+
+
+def _ratios(results: Mapping[str, Ways]) -> list[str]:
+    figures = {
+        "prove CPU": "prove_cpu_seconds",
+        "setup CPU": "setup_cpu_seconds",
+        "peak memory": "peak_bytes",
+    }
+    lines = []
+    for way, said in (("tuned", "tuned"), ("cut", "tuned and cut")):
+        for what, field in figures.items():
+            ratios = {
+                name: _measured(ways.ezkl, field) / _measured(getattr(ways, way), field)
+                for name, ways in sorted(results.items())
+            }
+            each = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+            mean = geometric_mean(ratios.values())
+            lines.append(f"- {what}, EZKL over {said}: {mean:.2f} in geometric mean ({each})")
+    return lines
+
+
+def _accuracy(results: Mapping[str, Ways]) -> list[str]:
+    every = [one for ways in results.values() for one in (ways.ezkl, ways.tuned, ways.cut)]
+    lines = []
+    for what, field in (("prove CPU", "prove_cpu_seconds"), ("peak memory", "peak_bytes")):
+        off = [getattr(one.predicted, field) / _measured(one, field) - 1 for one in every]
+        middle, worst = median(map(abs, off)), max(off, key=abs)
+        lines.append(
+            f"- {what} predicted: off by {100 * middle:.0f} % in the median, "
+            f"{100 * worst:+.0f} % at worst"
+        )
+    return lines
 
 
 if __name__ == "__main__":
