@@ -16,6 +16,7 @@ from zkprep.errors import InputError
 from zkprep.groups import rewrite_groups
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.passes.circuit import rewrite
+from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.split import REGIONS, SplitIntoSums, SplitIntoTiles, Target
 from zkprep.prepare import Prepared
 from zkprep.support import refuse_unsupported
@@ -46,7 +47,7 @@ def split(prepared: Prepared, splits: Sequence[Split]) -> Prepared:
     refuse_unsupported(result.model)
     return replace(
         prepared,
-        normalised=before.model,
+        normalised=run_passes(before.model, (SeparateBiases(),)).model,
         fused=after.model,
         fusions=fusions,
         model=result.model,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from construct import IMAGE, PAIR, ROW, Construct, broken, normal
+from construct import IMAGE, PAIR, ROW, Construct, broken, normal, whole
 
+from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.casts import TruncateCasts
 from zkprep.passes.repair.equalities import ChooseEquals
 from zkprep.passes.repair.extremes import ChooseMaxima
@@ -151,6 +152,16 @@ CONSTRUCTS: Mapping[str, Construct] = {
         "Resize",
         opset=9,
         s=[1.0, 1.0, 2.0, 2.0],
+    ),
+    "a constant that a Conv takes for its bias": broken(
+        SeparateBiases(),
+        "(float[2] x, float[1,2,5,5] z) => (float y)",
+        "a = Mul(x, b) k = Reshape(a, s) m = Mul(z, k) y = Conv<kernel_shape=[1,3]>(m, w, c)",
+        "Mul Reshape Mul Conv",
+        s=whole(1, 2, 1, 1),
+        w=normal(3, 2, 1, 3)[:2],
+        b=[0.7, -1.9],
+        c=[0.7, -1.9],
     ),
     "one output twice": broken(
         CopyTwinOutputs(),

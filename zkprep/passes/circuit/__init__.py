@@ -15,6 +15,7 @@ from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
 from zkprep.passes.circuit.winograd import MinimalFiltering
+from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
 __all__ = ["ROUNDS", "circuit_passes", "rewrite"]
@@ -26,7 +27,8 @@ ROUNDS = 6
 def circuit_passes() -> tuple[Pass, ...]:
     """The rewrites of one round: what leaves scales behind first, what hides operators last.
 
-    A MaxPool that read an activation may read negative values now, which EZKL pads wrongly.
+    A MaxPool that read an activation may read negative values now, which EZKL pads wrongly; and
+    Convs that absorbed others may have equal biases.
     """
     return (
         RemoveDuplicates(),
@@ -42,6 +44,7 @@ def circuit_passes() -> tuple[Pass, ...]:
         FuseAffine(keeps_shifts=True),
         MaximaOfTwo(),
         MinimalFiltering(),
+        SeparateBiases(),
     )
 
 

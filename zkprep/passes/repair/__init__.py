@@ -6,6 +6,7 @@ has a site with the reason. They expect a normalised model: static shapes, expli
 
 from zkprep.passes.base import Pass
 from zkprep.passes.repair.average_pools import PlainAveragePools
+from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.casts import TruncateCasts
 from zkprep.passes.repair.clips import OpenClips
 from zkprep.passes.repair.differences import TurnDifferences
@@ -68,4 +69,5 @@ def repairs() -> tuple[Pass, ...]:
         TruncateCasts(),
         ChooseEquals(),
         CopyTwinOutputs(),
+        SeparateBiases(),
     )
