@@ -1,19 +1,22 @@
-"""Conv, ConvTranspose, Gemm, MatMul and BatchNormalization as EZKL nodes.
+"""Conv, ConvTranspose, Gemm, MatMul, Einsum and BatchNormalization as EZKL nodes.
 
 EZKL places kernel and image of a Conv once, side by side; every output is then a dot product from a
 full row on, and its bias takes a row. An einsum is such dot products alone, its bias an Add behind
-the rebase. BatchNormalization that no Conv absorbs is a Mul and an Add.
+the rebase; of more than two operands every term is a product of its own, and the terms are added
+one by one. BatchNormalization that no Conv absorbs is a Mul and an Add.
 
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs` conv, deconv, einsum, downsample; sonos/tract
 `onnx/src/ops/nn/batch_norm.rs`; rewrites in zkprep.cost.loader.
 """
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call, shape_of
+from zkprep.cost.gadgets import Region
 from zkprep.cost.nodes import Circuit, Wire
 
 
@@ -60,6 +63,38 @@ def matmul(circuit: Circuit, call: Call) -> Wire:
     """A (..., M, K) @ B (..., K, N)."""
     axes = (len(call[0].shape) - 1, max(0, len(call[1].shape) - 2))
     return circuit.product((call[0], call[1]), axes, call.output)
+
+
+def einsum(circuit: Circuit, call: Call) -> Wire:
+    """Two operands or more, an output in the equation, no ellipsis and no axis twice in one.
+
+    Raises:
+        ValueError: another form, whose cells are not known.
+    """
+    equation = str(call.node.attributes.get_string("equation", "")).replace(" ", "")
+    left, _, output = equation.partition("->")
+    operands = left.split(",")
+    plain = all(len(set(axes)) == len(axes) for axes in operands)
+    if len(operands) < 2 or not output or "." in equation or not plain:
+        raise ValueError(f"the cells of the equation '{equation}' are not known")
+    size: dict[str, int] = {}
+    for axes, wire in zip(operands, call.present, strict=True):
+        circuit.read(wire)
+        size.update(zip(axes, wire.shape, strict=True))
+    summed = set(size) - set(output)
+    terms = prod(size[axis] for axis in summed)
+    region, results = circuit.region, prod(call.output)
+    if len(operands) == 2 and summed <= set(operands[0]) & set(operands[1]):
+        region.dot(results, terms)
+    else:
+        region.repeat(results, partial(_add_products, region, terms, len(operands)))
+    return circuit.emit(call.output, sum(wire.scale for wire in call.present))
+
+
+def _add_products(region: Region, terms: int, factors: int) -> None:
+    for term in range(terms):
+        region.dot(1, factors)
+        region.assign(min(term, 1))
 
 
 def batch_normalization(circuit: Circuit, call: Call) -> Wire:

@@ -14,6 +14,7 @@ _MULTIPLY: dict[str, Lowering] = {
     "Conv": linear.conv,
     "ConvTranspose": linear.conv_transpose,
     "Div": elementwise.divide,
+    "Einsum": linear.einsum,
     "Gemm": linear.gemm,
     "MatMul": linear.matmul,
     "Mean": elementwise.mean,

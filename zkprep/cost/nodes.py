@@ -15,7 +15,7 @@ Source: EZKL 23.0.5 `src/graph/node.rs` (Node::new, RebaseScale), `src/graph/uti
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from math import log2, prod
 from typing import Any
@@ -137,7 +137,7 @@ class Circuit:
     def align(self, wires: Sequence[Wire], *, others: Sequence[Wire] = ()) -> int:
         """Bring `wires` to the largest scale among them and `others`; return it."""
         top = max(wire.scale for wire in (*wires, *others))
-        for wire in wires:
+        for wire in _of_one_rank(*wires):
             self.read(wire)
             free = wire.is_constant and _key(wire) not in self.shared
             if wire.scale < top and not free:
@@ -189,8 +189,8 @@ class Circuit:
                 self.region.assign(other.size)
                 return Wire(other.shape, other.scale + bits)
         shape = broadcast(a.shape, b.shape)
-        self.read(a)
-        self.read(b)
+        for wire in _of_one_rank(a, b):
+            self.read(wire)
         self.region.assign(prod(shape))
         return self.emit(shape, a.scale + b.scale)
 
@@ -208,8 +208,7 @@ class Circuit:
         for one, other in ((a, b), (b, a)):
             if largest and one.is_constant and one.size == 1 and one.is_uniformly(0.0):
                 return self.each(gadgets.relu, other)
-        scale = self._compared(a, b)
-        shape = broadcast(a.shape, b.shape)
+        scale, shape = self._compared(a, b), broadcast(a.shape, b.shape)
         gadgets.extreme(self.region, prod(shape))
         return self.emit(shape, scale)
 
@@ -255,8 +254,7 @@ class Circuit:
         return scale
 
     def _combine(self, a: Wire, b: Wire) -> Wire:
-        scale = self.align([a, b])
-        shape = broadcast(a.shape, b.shape)
+        scale, shape = self.align([a, b]), broadcast(a.shape, b.shape)
         self.region.assign(prod(shape))
         return self.emit(shape, scale)
 
@@ -280,14 +278,17 @@ def constant_scale(values: NDArray[Any] | None, spec: CircuitSpec) -> int:
     return 0
 
 
+def _of_one_rank(*wires: Wire) -> tuple[Wire, ...]:
+    """Operands of one operator, which the loader gives as many axes as the one that has most."""
+    rank = max(len(wire.shape) for wire in wires)
+    return tuple(replace(one, shape=(1,) * (rank - len(one.shape)) + one.shape) for one in wires)
+
+
 def _key(wire: Wire) -> Key:
-    """Equal constants are one: by value when small, else by name."""
+    """Equal constants of one shape are one: by value when small, else by name."""
     if wire.values is None or wire.size > _LARGEST_COMPARED:
-        return (wire.name,)
-    trimmed = wire.shape
-    while trimmed and trimmed[0] == 1:
-        trimmed = trimmed[1:]
-    return (trimmed, wire.values.tobytes())
+        return (wire.shape, wire.name)
+    return (wire.shape, wire.values.tobytes())
 
 
 def _shift(wire: Wire) -> int | None:

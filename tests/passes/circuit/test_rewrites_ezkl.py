@@ -11,12 +11,15 @@ from rewriting import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
+from zkprep.passes.circuit.absolutes import RelusByAbs
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.gelu import ScaledGelu
+from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.products import ProductsOfThree
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
@@ -129,6 +132,41 @@ CASES |= {
             "w": weights(4, 4, 3, 3) * np.array([1, 0, 1, 0]).reshape(-1, 1, 1, 1),
             "b": np.array([0.2, 0.5, 0.1, -0.5]),
             "v": weights(4, 4, 3, 3),
+        },
+    ),
+    "a LayerNormalization": Case(
+        (LayerNormsByEinsum(),),
+        "n = LayerNormalization(x, g, b) y = Tanh(n)",
+        "(float[1,4,12] x) => (float y)",
+        constants={"g": weights(12) + 1, "b": weights(12)},
+    ),
+    "three factors": Case(
+        (ProductsOfThree(),),
+        "s = Sigmoid(x) a = Mul(x, s) m = Mul(a, z) y = Tanh(m)",
+        "(float[1,4,12] x, float[1,4,1] z) => (float y)",
+    ),
+    "a row divided by its length and scaled": Case(
+        (ProductsOfThree(),),
+        "q = Mul(x, x) v = ReduceMean<axes=[-1]>(q) s = Sqrt(v) d = Div(x, s) m = Mul(d, g) "
+        "y = Tanh(m)",
+        "(float[1,4,12] x) => (float y)",
+        constants={"g": weights(12) + 1},
+    ),
+    "Relu by an absolute value": Case(
+        (RelusByAbs(),),
+        f"c = Conv<{SAME}>(x, w, b) r = Relu(c) y = Conv<{SAME}>(r, w)",
+        spec=DEFERRED,
+        constants={"w": weights(4, 4, 3, 3), "b": weights(4)},
+    ),
+    "ReLU6 by absolute values": Case(
+        (BoundsByRelu(), RelusByAbs()),
+        f"c = Conv<{SAME}>(x, w, b) r = Clip(c, lo, six) y = Conv<{SAME}>(r, w)",
+        spec=DEFERRED,
+        constants={
+            "w": weights(4, 4, 3, 3),
+            "b": weights(4),
+            "lo": np.float64(0),
+            "six": np.float64(0.6),
         },
     ),
     "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),

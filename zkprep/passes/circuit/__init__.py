@@ -4,13 +4,16 @@ import onnx_ir as ir
 
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.base import Pass, PassResult, Site, run_passes
+from zkprep.passes.circuit.absolutes import RelusByAbs
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.duplicates import RemoveDuplicates
 from zkprep.passes.circuit.gelu import ScaledGelu
+from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
+from zkprep.passes.circuit.products import ProductsOfThree
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
@@ -42,8 +45,11 @@ def circuit_passes() -> tuple[Pass, ...]:
         ScaledGelu(),
         SoftmaxBySums(),
         FuseAffine(keeps_shifts=True),
+        LayerNormsByEinsum(),
+        ProductsOfThree(),
         MaximaOfTwo(),
         MinimalFiltering(),
+        RelusByAbs(),
         SeparateBiases(),
     )
 
