@@ -247,24 +247,57 @@ def test_a_dimension_that_is_not_known_is_taken_as_one() -> None:
     assert cells == Cells(activation=8 * 16, rebase=8 * 46, known=False)
 
 
-def test_what_tract_moves_up_is_estimated() -> None:
-    indices = {"o": np.array([0]), "e": np.array([2]), "d": np.array([1])}
-    first = network(IMAGE, "c = Slice(x, o, e, d)  y = Relu(c)", **indices)
-    behind = network(IMAGE, "r = Relu(x)  y = Slice(r, o, e, d)", **indices)
-    assert cells_of(first, CircuitSpec())["Slice_0"].known
-    assert not cells_of(behind, CircuitSpec())["Slice_1"].known
+CUT = {"o": np.array([0]), "e": np.array([2]), "d": np.array([1])}
+
+
+def test_a_cut_costs_where_tract_moves_it() -> None:
+    spec = CircuitSpec()
+    behind = cells_of(network(IMAGE, "r = Relu(x)  y = Slice(r, o, e, d)", **CUT), spec)
+    before = cells_of(network(IMAGE, "c = Slice(x, o, e, d)  y = Relu(c)", **CUT), spec)
+    assert behind["Relu_0"] == before["Relu_1"] == Cells(activation=2 * 64 * 16)
+    stays = cells_of(network(IMAGE, "s = Sigmoid(x)  y = Slice(s, o, e, d)", **CUT), spec)
+    assert stays["Sigmoid_0"] == Cells(activation=4 * 64)
+    shared = "r = Relu(x)  c = Slice(r, o, e, d)  n = ReduceMax<axes=[1]>(r)  y = Add(c, n)"
+    assert cells_of(network(IMAGE, shared, **CUT), spec)["Relu_0"].activation == 4 * 64 * 16
+
+
+def test_a_part_counts_to_the_operator_it_is_of() -> None:
+    body = "r = Relu(x)  a, b = Split<axis=1>(r, z)  y = Mul(a, b)"
+    cells = cells_of(network(IMAGE, body, z=np.array([2, 2])), CircuitSpec())
+    assert cells["Relu_0"] == Cells(activation=4 * 64 * 16)
+    assert cells["Split_1"].total >= 2 * 4 * 64, "both parts place all of x"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "n = InstanceNormalization(x, s, t)  y = Slice(n, o, e, d)",
+        "i = Reciprocal(x)  q = Div(x, i)  y = Slice(q, o, e, d)",
+    ],
+)
+def test_a_cut_behind_what_tract_lays_out_as_several_is_estimated(body: str) -> None:
+    cells = cells_of(network(IMAGE, body, s=(4,), t=(4,), **CUT), CircuitSpec())
+    assert not next(own for name, own in cells.items() if name.startswith("Slice")).known
+
+
+def test_the_scales_of_what_a_cut_puts_out_are_known_by_its_name() -> None:
+    body = "m = Mul(x, k)  y = Slice(m, o, e, d)"
+    model = ir.from_proto(network(IMAGE, body, k=(4, 1, 1), **CUT))
+    assert walk(model, CircuitSpec(scale_rebase_multiplier=2)).scales["y"] == 14
 
 
 def test_a_malformed_node_is_estimated() -> None:
-    model = network(
-        "float[1,4,8,8] x", "y = Conv<kernel_shape=[3,3], group=2>(x, w)", w=(4, 2, 3, 3)
-    )
-    graph = ir.from_proto(model).graph
-    conv = graph.node(0)
-    conv.attributes.add(ir.AttrString("strides", "wide"))
+    graph = ir.from_proto(network("float[3,8] x", "y = Gemm(x, w)", w=(8, 4))).graph
+    graph.node(0).attributes["transA"] = ir.AttrString("transA", "wide")
     cells = predict(ir.Model(graph, ir_version=8), CircuitSpec())
-    assert not cells["Conv_0"].known
-    assert cells["Conv_0"].total == 4 * 36 * (16 + 46)
+    assert cells["Gemm_0"] == Cells(multiply=12 * 16, rebase=12 * 46, known=False)
+
+
+def test_of_a_malformed_cut_nothing_is_known() -> None:
+    graph = ir.from_proto(network(IMAGE, "r = Relu(x)  y = Slice(r, o, e, d)", **CUT)).graph
+    graph.node(1).attributes["ends"] = ir.AttrString("ends", "wide")
+    cells = predict(ir.Model(graph, ir_version=8), CircuitSpec())
+    assert not any(own.known for own in cells.values())
 
 
 def test_nodes_that_nothing_reads_cost_nothing() -> None:

@@ -1,7 +1,8 @@
-"""Cells of random small models, as EZKL counts them: exact where they are said to be known."""
+"""Cells of random small models, as EZKL counts them: exact, every one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from random_nets import RandomNet
@@ -9,14 +10,13 @@ from random_nets import RandomNet
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.cells import assignments, predict
-from zkprep.errors import BackendError, UnsupportedModel
+from zkprep.errors import BackendError, InputError, UnsupportedModel
 from zkprep.model import save
 from zkprep.prepare import prepare
 
 MODELS = 220
-KNOWN = 180
-MISSED = 5
-"""Known gap: a scalar that nodes of different rank read is one constant here, and two in EZKL."""
+COMPARED = 210
+"""Least number of models that EZKL takes."""
 
 SPECS = (
     CircuitSpec(),
@@ -33,14 +33,24 @@ SPECS = (
 def test_the_cells_of_random_models_are_ezkls(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda seed: _cells(seed, tmp_path), range(MODELS)))
-    known = [(seed, said, counted) for seed, said, counted, sure in found if sure]
-    assert len(known) >= KNOWN
-    wrong = [one for one in known if one[1] != one[2]]
-    assert len(wrong) <= MISSED, wrong
+    compared = [one for one in found if one.counted is not None]
+    assert len(compared) >= COMPARED
+    assert [one for one in compared if one.said != one.counted or not one.sure] == []
 
 
-def _cells(seed: int, folder: Path) -> tuple[int, int, int, bool]:
-    """The seed, cells as predicted and as EZKL counts them, whether they are said to be exact."""
+class Found(NamedTuple):
+    """Cells of the model of `seed` as predicted and as EZKL counts them, None if it takes it not.
+
+    `sure`: whether they are said to be exact.
+    """
+
+    seed: int
+    said: int
+    counted: int | None
+    sure: bool
+
+
+def _cells(seed: int, folder: Path) -> Found:
     net = RandomNet(seed).grow(2 + seed % 7)
     assert net is not None
     given, path, out = (folder / f"{seed}{end}" for end in (".given.onnx", ".onnx", ".json"))
@@ -50,8 +60,8 @@ def _cells(seed: int, folder: Path) -> tuple[int, int, int, bool]:
         model = prepare(given, {}).normalised
         save(model, path)
         EzklBackend(seconds=120).gen_settings(path, spec, out)
-    except (BackendError, UnsupportedModel):  # there is nothing to compare
-        return seed, 0, 0, False
+    except (BackendError, InputError, UnsupportedModel):
+        return Found(seed, 0, None, sure=False)
     counted = read_settings(out.read_bytes()).total_assignments
     sure = all(cells.known for cells in predict(model, spec).values())
-    return seed, assignments(model, spec), counted, sure
+    return Found(seed, assignments(model, spec), counted, sure)

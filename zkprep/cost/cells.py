@@ -9,7 +9,7 @@ or doubles, see zkprep.cost.loader, is_unsettled.
 Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; zkprep.cost.walk.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import onnx_ir as ir
@@ -44,6 +44,9 @@ class Cells:
         return self.multiply + self.rebase + self.activation + self.pooling + self.other
 
 
+_COUNTS = tuple(field.name for field in fields(Cells) if field.name != "known")
+
+
 def predict(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> dict[str, Cells]:
     """Cells of every node by name, the boundary left out; `apart` as of `zkprep.cost.walk.walk`.
 
@@ -52,7 +55,8 @@ def predict(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> dict[
     row counts to the node behind it.
     """
     made = {node.name or "": Cells() for node in model.graph}
-    made.update((laid.name, _cells(laid)) for laid in walk(model, spec, apart=apart).nodes)
+    for laid in walk(model, spec, apart=apart).nodes:
+        made[laid.name] = _together(made.get(laid.name, Cells()), _cells(laid))
     return made
 
 
@@ -87,3 +91,8 @@ def decomposition(spec: CircuitSpec) -> int:
 def _cells(laid: Laid) -> Cells:
     own: dict[str, Any] = {laid.category: laid.cells - laid.rebased}
     return Cells(rebase=laid.rebased, known=laid.known, **own)
+
+
+def _together(one: Cells, other: Cells) -> Cells:
+    sums = {name: getattr(one, name) + getattr(other, name) for name in _COUNTS}
+    return Cells(known=one.known and other.known, **sums)

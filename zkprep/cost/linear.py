@@ -24,15 +24,13 @@ def conv(circuit: Circuit, call: Call) -> Wire:
     """Image (N, C, ...) and kernel (O, C / group, ...)."""
     kernel, bias, shape = call[1], call.get(2), call.output
     image = call[0]
-    for axis, stride in loader.outer_strides(call.node):
-        image = downsample(circuit, image, axis, stride)
     if loader.is_einsum(call.node):
         made = circuit.product((image, kernel), (1, 1), shape)
         if bias is None or bias.is_uniformly(0.0):
             return made
         return circuit.add(made, per_channel(bias, len(shape)))
     unpadded = shape_of(loader.padded_source(call.node.inputs[0]))
-    image_size = image.size if image is not call[0] or unpadded is None else prod(unpadded)
+    image_size = image.size if unpadded is None else prod(unpadded)
     return _convolved(circuit, call, image_size, prod(kernel.shape[1:]))
 
 
@@ -122,10 +120,3 @@ def _convolved(circuit: Circuit, call: Call, image_size: int, length: int) -> Wi
     held = max(kernel.size, image_size)
     gadgets.convolve(circuit.region, prod(call.output), length, held)
     return circuit.emit(call.output, image.scale + kernel.scale)
-
-
-def downsample(circuit: Circuit, x: Wire, axis: int, stride: int) -> Wire:
-    """Every `stride`-th element along `axis`; all of them are placed."""
-    circuit.region.assign(x.size)
-    size = -(-x.shape[axis] // abs(stride))
-    return circuit.emit((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.scale)

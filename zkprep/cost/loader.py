@@ -1,13 +1,12 @@
 """What tract rewrites in a model before EZKL sees it, as far as it changes what is laid out.
 
 1. A Conv of kernel 1, group 1 and no padding becomes an einsum.
-2. The stride of a Conv along an unpadded axis of kernel 1 becomes a Downsample of its image.
+2. The stride of a Conv along an unpadded axis of kernel 1 is taken out (zkprep.cost.moves).
 3. A Conv of group 1 that is no einsum absorbs what acts on its channels by constants, as long as
    nothing else reads the tensor between.
 4. A Pad before a Conv becomes the Conv's own.
 5. The mean of a square that nothing else reads becomes one operator.
-6. A Slice, and a Downsample, moves up to where a tensor is made that nothing else reads.
-7. An einsum that sums along the axis of a Concat becomes one einsum per part, and their sum.
+6. An einsum that sums along the axis of a Concat becomes one einsum per part, and their sum.
 
 Source: sonos/tract `core/src/ops/cnn/conv/conv.rs` declutter_*, `core/src/ops/nn/reduce.rs`
 declutter_mean_of_square, `core/src/optim/slice.rs`, `core/src/ops/downsample/mod.rs`.
@@ -23,9 +22,8 @@ from numpy.typing import NDArray
 
 from zkprep.cost.call import constant_of, shape_of
 
-_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
+_ARITHMETIC = frozenset({"Add", "Sub", "Sum", "Mul", "Div"})
 _MEANS = frozenset({"GlobalAveragePool", "ReduceMean"})
-_MOVING = frozenset({"Gather", "Slice", "Split"})
 
 Array = NDArray[Any]
 
@@ -59,7 +57,7 @@ def outer_strides(node: ir.Node) -> list[tuple[int, int]]:
 
 
 def reads_parts(node: ir.Node, position: int, axis: int) -> bool:
-    """Rule 7: whether `node` reads the parts of a Concat along `axis`, its input `position`."""
+    """Rule 6: whether `node` reads the parts of a Concat along `axis`, its input `position`."""
     shape = shape_of(node.inputs[position])
     if shape is None:
         return False
@@ -127,13 +125,8 @@ def is_averaged_square(node: ir.Node | None) -> bool:
 def is_unsettled(node: ir.Node) -> bool:
     """Whether the cells of `node` are an estimate although its operator is known.
 
-    By rule 6 a Slice, Split, Gather or a Conv's stride moves to before the node that feeds it; by
-    rule 3 a Conv that is a graph output too is laid out once more instead of this node.
+    By rule 3 a Conv that is a graph output too is laid out once more instead of this node.
     """
-    source = node.inputs[0]
-    moving = node.op_type in _MOVING or (node.op_type == "Conv" and bool(outer_strides(node)))
-    if moving and source is not None:
-        return source.producer() is not None and len(source.uses()) == 1
     return any(_is_shown_conv(value) and _absorbs(value, node) for value in node.inputs if value)
 
 
@@ -185,9 +178,9 @@ def _acted_on(bias: Array, node: ir.Node, first: bool) -> Array:
         return np.asarray(bias * slope + shift)
     other = _values(node.inputs[1] if first else node.inputs[0]).ravel()
     operands = (bias, other) if first else (other, bias)
-    operations = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+    operations = {"Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(operations[node.op_type](*operands))
+        return np.asarray(operations.get(node.op_type, np.add)(*operands))
 
 
 def _values(value: ir.Value | None) -> Array:

@@ -1,9 +1,9 @@
 """Operators that move elements: free in the circuit, except where EZKL places a tensor again.
 
-Slice, strided Slice, Split and Resize place their input, Expand its output; Reshape, Transpose,
-Concat, Pad and Gather by constant indices place nothing. A node that moves a tensor of too large a
-scale is rebased like any other; one that only adds or drops axes of length 1 is carried along to
-the next node by tract, unless it is a graph output.
+Resize and what cuts a tensor (zkprep.cost.moves) place their input, Expand its output; Reshape,
+Transpose, Concat, Pad and Gather by constant indices place nothing. A node that moves a tensor of
+too large a scale is rebased like any other; one that only adds or drops axes of length 1 is carried
+along to the next node by tract, unless it is a graph output.
 
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs` slice, downsample, resize, expand, concat.
 """
@@ -13,8 +13,7 @@ from itertools import chain
 from math import prod
 
 from zkprep.cost import loader
-from zkprep.cost.call import Call, shape_of
-from zkprep.cost.linear import downsample
+from zkprep.cost.call import Call
 from zkprep.cost.nodes import Circuit, Shape, Wire
 
 
@@ -68,31 +67,14 @@ def concat(circuit: Circuit, call: Call) -> Wire:
     return replace(whole, parts=parts, axis=axis)
 
 
-def slice_(circuit: Circuit, call: Call) -> Wire:
-    """Slice, an axis at a time."""
-    x = call[0]
-    starts, ends = call.indices(1, "starts") or [], call.indices(2, "ends") or []
-    axes = call.indices(3, "axes") or list(range(len(starts)))
-    steps = call.indices(4, "steps") or [1] * len(starts)
-    for start, end, given, step in zip(starts, ends, axes, steps, strict=True):
-        axis = given % len(x.shape)
-        kept = range(x.shape[axis])[start:end] if step > 0 else range(x.shape[axis])
-        x = _cut(circuit, x, axis, len(kept))
-        if abs(step) > 1:
-            x = downsample(circuit, x, axis, step)
-    return x
-
-
-def split(circuit: Circuit, call: Call) -> list[Wire]:
-    """Split: a Slice per output."""
-    x = call[0]
-    axis = call.integer("axis", 0) % len(x.shape)
-    shapes = [shape_of(value) or x.shape for value in call.node.outputs]
-    return [_cut(circuit, x, axis, shape[axis]) for shape in shapes]
+def cut(circuit: Circuit, call: Call) -> Wire:
+    """A Cut, a Downsample (zkprep.cost.moves) or a Slice that takes all: all of x is placed."""
+    circuit.region.assign(call[0].size)
+    return circuit.emit(call.output, call[0].scale)
 
 
 def gather(circuit: Circuit, call: Call) -> Wire:
-    """Gather by constant indices; a single index of rank 1 is a Slice.
+    """Gather by constant indices.
 
     Raises:
         ValueError: the indices are computed, which takes a dynamic lookup.
@@ -100,8 +82,6 @@ def gather(circuit: Circuit, call: Call) -> Wire:
     x, indices = call[0], call[1]
     if not indices.is_constant:
         raise ValueError("indices that are computed take a dynamic lookup")
-    if indices.shape == (1,):
-        return _cut(circuit, x, call.integer("axis", 0) % len(x.shape), 1)
     return circuit.emit(call.output, x.scale)
 
 
@@ -117,14 +97,6 @@ def resize(circuit: Circuit, call: Call) -> Wire:
     """Resize to the nearest element."""
     circuit.region.assign(call[0].size)
     return circuit.emit(call.output, call[0].scale)
-
-
-def _cut(circuit: Circuit, x: Wire, axis: int, size: int) -> Wire:
-    """`size` elements of x along `axis`; all of x is placed."""
-    if size == x.shape[axis]:
-        return x
-    circuit.region.assign(x.size)
-    return circuit.emit((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.scale)
 
 
 def _parts(wire: Wire, axis: int) -> tuple[Wire, ...]:

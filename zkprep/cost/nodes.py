@@ -6,7 +6,8 @@ The rules, with base = max(input_scale, param_scale) and limit = base * scale_re
 3. Mul by a constant 2**-j of one element moves the scale by j instead, and is not divided back;
 4. adding 0 and multiplying by 1 vanish;
 5. a constant with several uses is placed once, and decomposed when the boundary is *not* checked:
-   EZKL reads that flag the other way round for constants. Equal constants are one constant;
+   EZKL reads that flag the other way round for constants. Equal constants that are read at one
+   rank are one constant: tract gives an operand the rank of what it is combined with;
 6. an einsum over a Concat along the axis it sums is one einsum per part, and their sum.
 
 Source: EZKL 23.0.5 `src/graph/node.rs` (Node::new, RebaseScale), `src/graph/utilities.rs`
@@ -15,7 +16,7 @@ Source: EZKL 23.0.5 `src/graph/node.rs` (Node::new, RebaseScale), `src/graph/uti
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from math import log2, prod
 from typing import Any
@@ -115,10 +116,10 @@ class Circuit:
         """A constant of `shape`; without `values` when they are not known."""
         return Wire(shape, constant_scale(values, self.spec), name, values)
 
-    def read(self, wire: Wire) -> Wire:
-        """Count a use of `wire`; a shared constant is placed when first read."""
+    def read(self, wire: Wire, rank: int = 0) -> Wire:
+        """Count a use of `wire` as a tensor of `rank`; a shared constant is placed at the first."""
         if wire.is_constant:
-            key = _key(wire)
+            key = _key(wire, rank)
             self.uses[key] += 1
             if key in self.shared and self.uses[key] == 1:
                 if self.spec.checks_boundary:
@@ -137,9 +138,10 @@ class Circuit:
     def align(self, wires: Sequence[Wire], *, others: Sequence[Wire] = ()) -> int:
         """Bring `wires` to the largest scale among them and `others`; return it."""
         top = max(wire.scale for wire in (*wires, *others))
-        for wire in _of_one_rank(*wires):
-            self.read(wire)
-            free = wire.is_constant and _key(wire) not in self.shared
+        rank = max(len(wire.shape) for wire in (*wires, *others))
+        for wire in wires:
+            self.read(wire, rank)
+            free = wire.is_constant and _key(wire, rank) not in self.shared
             if wire.scale < top and not free:
                 self.region.assign(wire.size)
                 self.region.rebased += wire.size
@@ -189,8 +191,8 @@ class Circuit:
                 self.region.assign(other.size)
                 return Wire(other.shape, other.scale + bits)
         shape = broadcast(a.shape, b.shape)
-        for wire in _of_one_rank(a, b):
-            self.read(wire)
+        self.read(a, len(shape))
+        self.read(b, len(shape))
         self.region.assign(prod(shape))
         return self.emit(shape, a.scale + b.scale)
 
@@ -208,7 +210,8 @@ class Circuit:
         for one, other in ((a, b), (b, a)):
             if largest and one.is_constant and one.size == 1 and one.is_uniformly(0.0):
                 return self.each(gadgets.relu, other)
-        scale, shape = self._compared(a, b), broadcast(a.shape, b.shape)
+        scale = self._compared(a, b)
+        shape = broadcast(a.shape, b.shape)
         gadgets.extreme(self.region, prod(shape))
         return self.emit(shape, scale)
 
@@ -254,7 +257,8 @@ class Circuit:
         return scale
 
     def _combine(self, a: Wire, b: Wire) -> Wire:
-        scale, shape = self.align([a, b]), broadcast(a.shape, b.shape)
+        scale = self.align([a, b])
+        shape = broadcast(a.shape, b.shape)
         self.region.assign(prod(shape))
         return self.emit(shape, scale)
 
@@ -278,17 +282,12 @@ def constant_scale(values: NDArray[Any] | None, spec: CircuitSpec) -> int:
     return 0
 
 
-def _of_one_rank(*wires: Wire) -> tuple[Wire, ...]:
-    """Operands of one operator, which the loader gives as many axes as the one that has most."""
-    rank = max(len(wire.shape) for wire in wires)
-    return tuple(replace(one, shape=(1,) * (rank - len(one.shape)) + one.shape) for one in wires)
-
-
-def _key(wire: Wire) -> Key:
-    """Equal constants of one shape are one: by value when small, else by name."""
+def _key(wire: Wire, rank: int) -> Key:
+    """Equal constants read as one shape are one: by value when small, else by name."""
+    shape = (1,) * (rank - len(wire.shape)) + wire.shape
     if wire.values is None or wire.size > _LARGEST_COMPARED:
-        return (wire.shape, wire.name)
-    return (wire.shape, wire.values.tobytes())
+        return (shape, wire.name)
+    return (shape, wire.values.tobytes())
 
 
 def _shift(wire: Wire) -> int | None:

@@ -20,6 +20,7 @@ from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call, constant_of, shape_of
 from zkprep.cost.gadgets import Region
 from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
+from zkprep.cost.moves import Moved, moved
 from zkprep.cost.nodes import Circuit, Key, Shape, Wire
 
 
@@ -68,14 +69,15 @@ def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
 
     `apart`: as if no two nodes read the same constant, as when each has a circuit of its own.
     """
-    absorbed = loader.absorbed(model.graph)
+    found = moved(model)
+    absorbed = loader.absorbed(found.model.graph)
     folded = frozenset(chain.from_iterable(absorbed.values()))
-    first = _Pass(model, _circuit(spec, frozenset()), absorbed, folded)
+    first = _Pass(found, _circuit(spec, frozenset()), absorbed, folded)
     laid = first.run()
     if apart:
         return laid
     shared = frozenset(key for key, count in first.circuit.uses.items() if count > 1)
-    return _Pass(model, _circuit(spec, shared), absorbed, folded).run()
+    return _Pass(found, _circuit(spec, shared), absorbed, folded).run()
 
 
 def _circuit(spec: CircuitSpec, shared: frozenset[Key]) -> Circuit:
@@ -85,28 +87,32 @@ def _circuit(spec: CircuitSpec, shared: frozenset[Key]) -> Circuit:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """One pass over `model`.
+    """One pass over a model.
 
     Attributes:
-        model: what is laid out.
+        moved: what is laid out.
         circuit: where it is laid out.
         absorbed: Convs with the nodes they absorb.
         folded: those nodes.
         wires: what every value became so far.
     """
 
-    model: ir.Model
+    moved: Moved
     circuit: Circuit
     absorbed: dict[ir.Node, list[ir.Node]]
     folded: frozenset[ir.Node]
     wires: dict[ir.Value, Wire] = field(default_factory=dict)
 
+    @property
+    def graph(self) -> ir.Graph:
+        return self.moved.model.graph
+
     def run(self) -> Walk:
-        nodes = tuple(self._lay(node) for node in _in_order(self.model.graph))
-        for value in self.model.graph.inputs:
+        nodes = tuple(self._lay(node) for node in _in_order(self.graph))
+        for value in self.graph.inputs:
             self._read(value)
         if self.circuit.spec.output_visibility == "public":
-            for value in self.model.graph.outputs:
+            for value in self.graph.outputs:
                 self._show(_size(value))
         scales = {
             value.name: wire.scale
@@ -132,7 +138,7 @@ class _Pass:
         elif node in self.folded:
             outputs = variable
         else:
-            call = Call(node, inputs, self.model.opset_imports.get("", 13))
+            call = Call(node, inputs, self.moved.model.opset_imports.get("", 13))
             outputs, known = self._lower(call)
         self.wires.update(zip(node.outputs, outputs, strict=False))
         return Laid(
@@ -154,7 +160,8 @@ class _Pass:
         except (ArithmeticError, LookupError, TypeError, ValueError):
             region.cells, region.rebased = before
             return self._estimate(call), False
-        return (made if isinstance(made, list) else [made]), not loader.is_unsettled(node)
+        settled = node not in self.moved.unsettled and not loader.is_unsettled(node)
+        return (made if isinstance(made, list) else [made]), settled
 
     def _is_fixed(self, node: ir.Node) -> bool:
         """Whether the shapes of what the node reads and makes are known."""
