@@ -11,6 +11,9 @@ from zkprep.errors import InputError
 from zkprep.room import available_memory
 
 MEMORY_SHARE = 0.8
+TOLERANCE = 0.01
+"""Largest error of a circuit's output where no other is asked for."""
+
 SCALES = (8, 9, 10, 11, 12, 13, 14, 16)
 """Scales that are tried in turn where none is asked for."""
 
@@ -53,7 +56,8 @@ class Options:
         dims: values of named dimensions.
         scale: bits after the binary point, of inputs and constants alike; None: as few as the
             tolerance needs.
-        tolerance: largest error of a circuit's output, as a share of the output's range.
+        tolerance: largest error of a circuit's output, as a share of the output's range. Only
+            where it is larger than TOLERANCE may the largest element be another than the model's.
         memory: most bytes that proving a slice may take; None: 80 % of what is available.
         max_logrows: a slice's rows fit into 2**max_logrows.
         blocks: number of slices.
@@ -70,7 +74,7 @@ class Options:
 
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     scale: int | None = None
-    tolerance: float = 0.01
+    tolerance: float = TOLERANCE
     memory: int | None = None
     max_logrows: int | None = None
     blocks: int | None = None
@@ -81,6 +85,11 @@ class Options:
     links: Links = Links()
     input_visibility: InputVisibility = InputVisibility.PUBLIC
     allow_test_srs: bool = True
+
+    @property
+    def keeps_argmax(self) -> bool:
+        """Whether the largest element of every output has to be the model's."""
+        return self.tolerance <= TOLERANCE
 
     def __post_init__(self) -> None:
         """Refuse what no preparation can be asked for.

@@ -165,7 +165,7 @@ def _fit(job: Job) -> Fit:
 def _search(job: Job) -> Fit:
     """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
 
-    The argmax has to agree as long as more bits may bring it about.
+    The argmax has to agree; under a large tolerance only as long as more bits may bring it about.
     """
     scale = job.options.scale
     scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
@@ -173,7 +173,8 @@ def _search(job: Job) -> Fit:
         job = replace(job, fit=Fit(scales[0], *cares[0]))
         try:
             _, sized = cut_and_size(job)
-            _require_fine(job, sized["prepared"], argmax=len(scales) > 1)
+            argmax = len(scales) > 1 or job.options.keeps_argmax
+            _require_fine(job, sized["prepared"], argmax=argmax)
         except Imprecise as error:
             if len(scales) == 1:
                 raise

@@ -228,6 +228,52 @@ def test_quantisation_error_is_no_disagreement(skip: Case) -> None:
     assert "--scale 8" in why.value.hint
 
 
+def _nearly_tied(folder: Path, apart: float) -> Case:
+    """A ReLU of three numbers, the last two of them `apart`."""
+    folder.mkdir(exist_ok=True)
+    networks.relu_model(folder / "relu.onnx", (1, 3))
+    data = folder / "relu.json"
+    data.write_text(json.dumps({"input_data": [[0.0, 0.5, 0.5 + apart]]}))
+    return Case(folder, folder / "relu.onnx", data)
+
+
+def _agrees(report: Report) -> bool:
+    total = report.variants["prepared"].total
+    assert total is not None
+    assert total.fidelity is not None
+    return total.fidelity.argmax_agrees
+
+
+def test_the_scale_grows_until_the_argmax_is_the_models(tmp_path: Path) -> None:
+    report = _nearly_tied(tmp_path, 1e-3).prove(Options(blocks=1))
+    assert report.scale > SCALES[0]
+    assert _agrees(report)
+
+
+@pytest.mark.parametrize(("apart", "scale"), [(1e-3, SCALES[0]), (5e-6, None)])
+def test_another_argmax_is_refused_at_the_last_scale_too(
+    apart: float, scale: int | None, tmp_path: Path
+) -> None:
+    case = _nearly_tied(tmp_path, apart)
+    with pytest.raises(Imprecise, match="its largest output is another than the model's") as why:
+        case.prove(Options(blocks=1, scale=scale))
+    assert "a --tolerance above 0.01" in why.value.hint
+    assert not (tmp_path / "run/public").exists()
+    assert not _agrees(case.prove(Options(blocks=1, scale=scale, tolerance=0.02)))
+
+
+def test_what_the_model_itself_can_not_tell_apart_is_tied(tmp_path: Path) -> None:
+    assert _agrees(_nearly_tied(tmp_path, 1e-7).prove(Options(blocks=1, scale=SCALES[0])))
+
+
+def test_another_argmax_of_a_further_input_is_refused_too(tmp_path: Path) -> None:
+    case = _nearly_tied(tmp_path, 0.25)
+    near = _nearly_tied(tmp_path / "near", 1e-3)
+    with pytest.raises(Imprecise, match="its largest output is another"):
+        case.prove(Options(blocks=1, scale=SCALES[0]), data=[case.data, near.data])
+    assert case.prove(Options(blocks=1), data=[case.data, near.data]).scale > SCALES[0]
+
+
 def test_the_scale_grows_until_the_tolerance_is_kept(skip: Case) -> None:
     coarse = skip.prove(Options(blocks=2, tolerance=0.05))
     fine = skip.prove(Options(blocks=2, tolerance=1e-4), out="fine")

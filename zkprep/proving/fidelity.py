@@ -23,12 +23,16 @@ from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, Disagreement, Imprecise, RangeExceeded, ZkprepError
 from zkprep.felts import decode
 from zkprep.model import Feeds, Runner
+from zkprep.options import TOLERANCE
 from zkprep.proving.sized import Sized, input_data, inputs_of, outputs_of
 from zkprep.report.types import ERROR_EDGES, Fidelity
 from zkprep.tune import LARGEST_OUTPUT
 
 FINER_BITS = 4
 FINER_LEGS = 5
+TIED = 1e-6
+"""Of an output's range: what ONNX Runtime itself may round otherwise."""
+
 LOWERED = 4.0
 """Quantisation error that FINER_BITS more bits do not divide by this is none."""
 
@@ -82,17 +86,14 @@ def require_chain_faithful(
     Raises:
         Imprecise: they are further from the original model's, or their largest element is another.
     """
-    error = errors(outputs, expected)
-    require_within(error, tolerance)
-    if argmax and not error.argmax_agrees:
-        raise Imprecise("the chain is too coarse: its largest output is another than the model's")
+    require_within(errors(outputs, expected), tolerance, argmax=argmax)
 
 
-def require_within(error: Fidelity, tolerance: float) -> None:
-    """Let a chain's error pass only within `tolerance` of the output's range.
+def require_within(error: Fidelity, tolerance: float, *, argmax: bool) -> None:
+    """Let a chain's error pass only within `tolerance` of the range and, if so asked, argmax.
 
     Raises:
-        Imprecise: it is larger.
+        Imprecise: it is larger, or the largest element is another than the model's.
     """
     if error.relative_error > tolerance:
         raise Imprecise(
@@ -101,6 +102,11 @@ def require_within(error: Fidelity, tolerance: float) -> None:
             f"the tolerance is {_percent(tolerance)}",
             hint="a larger --scale or --tolerance",
             bits=_bits(error, tolerance),
+        )
+    if argmax and not error.argmax_agrees:
+        raise Imprecise(
+            "the chain is too coarse: its largest output is another than the model's",
+            hint=f"a larger --scale, or a --tolerance above {TOLERANCE:g}, which lets it differ",
         )
 
 
@@ -113,6 +119,7 @@ def errors(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
     """How far `outputs` are from `expected`.
 
     The range of an output is max - min; of one value, or of equal ones, its magnitude, else 1.
+    Elements that differ by less than TIED of it are equally large.
     """
     worst, share, agrees = 0.0, 0.0, True
     bins = np.zeros(len(ERROR_EDGES) + 1, dtype=np.int64)
@@ -122,11 +129,18 @@ def errors(outputs: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[A
         error = float(np.max(off, initial=0.0))
         span = float(np.ptp(wanted)) or float(np.max(np.abs(wanted))) or 1.0
         worst, share = max(worst, error), max(share, error / span)
-        agrees = agrees and bool(np.argmax(outputs[name]) == np.argmax(wanted))
+        agrees = agrees and _is_largest(wanted, outputs[name], TIED * span)
         bins += np.bincount(np.searchsorted(ERROR_EDGES, off.ravel() / span), minlength=len(bins))
     return Fidelity(
         max_error=worst, relative_error=share, argmax_agrees=agrees, errors=bins.tolist()
     )
+
+
+def _is_largest(wanted: NDArray[Any], found: NDArray[Any], tied: float) -> bool:
+    """Whether the largest element of `found` is the largest of `wanted`, or as good as it."""
+    if not wanted.size:
+        return True
+    return bool(wanted.flat[np.argmax(found)] >= np.max(wanted) - tied)
 
 
 def _refuse_rounded(one: Sized, made: Witness) -> None:

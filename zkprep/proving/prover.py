@@ -136,7 +136,7 @@ def _held(job: Job, sized: Sequence[Sized], tolerance: float, index: int) -> Err
     try:
         found = errors_of(job, sized, witness(job, sized, tolerance, index), index)
         if index:
-            require_within(found.chain, tolerance)
+            require_within(found.chain, tolerance, argmax=job.options.keeps_argmax)
     except (Imprecise, RangeExceeded, Disagreement) as error:
         raise Unheld(index, error) from error
     return found
