@@ -114,7 +114,7 @@ def against_weighted(cases: Iterable[Case]) -> Iterator[tuple[str, ...]]:
         own = replace(case.prepared, normalised=case.prepared.model)
         per_operator = drawn(apply_cut(own, names)).slices
         ours = [
-            checked(case, sizing.cut(case.prepared, Options(memory=UNLIMITED), workers=workers))
+            checked(case, sizing.cut(case.prepared, Options(memory=UNLIMITED, workers=workers)))
             for workers in WORKERS
         ]
         row = [_several([len(per_operator), *(len(cut.slices) for cut in ours)])]

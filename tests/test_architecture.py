@@ -42,6 +42,7 @@ LAYERS = (
         "zkprep.support",
         "zkprep.srs_file",
         "zkprep.groups",
+        "zkprep.weights",
         "zkprep.chain",
         "zkprep.public",
         "zkprep.stages",

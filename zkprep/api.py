@@ -63,20 +63,15 @@ class CutSummary(msgspec.Struct, frozen=True):
         return Cut(slices=self.slices, operators=self.operators, tensors=self.tensors)
 
 
-def slice_model(
-    model: Path, out: Path | None, options: Options = DEFAULTS, workers: int | None = None
-) -> CutSummary:
+def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> CutSummary:
     """Prepare and cut `model`; with `out`, write NNN.onnx, NNN.plain.onnx and slices.json there.
-
-    `workers`: cut for that many proving side by side, as little time as possible, instead of for
-    the least work.
 
     Raises:
         InputError: unusable model or folder.
         TooLarge: no cut keeps the limits.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    slicing = sizing.cut(prepared, options, workers=workers)
+    slicing = sizing.cut(prepared, options)
     cut = drawn(slicing)
     names = [piece.name for piece in slicing.slices]
     wires = [(w.tensor, names[w.source[0]], names[w.target[0]]) for w in slicing.wires]

@@ -6,26 +6,13 @@ one group, so that the graph of groups stays acyclic.
 
 from collections.abc import Iterable, Mapping
 from math import prod
-from operator import add
-from typing import NamedTuple
 
 import networkx as nx
 import onnx_ir as ir
 
-from zkprep.circuit import CircuitSpec
-from zkprep.cost.cells import predict
-from zkprep.cost.lowerings import SORTING, TABLES
 from zkprep.errors import InputError
 from zkprep.model import input_specs, output_specs
 from zkprep.passes.base import Site
-
-
-class Weights(NamedTuple):
-    """What a group takes: its cells, elements made by sorting, elements looked up."""
-
-    cells: int = 0
-    sorted: int = 0
-    looked_up: int = 0
 
 
 def rewrite_groups(normalised: ir.Model, sites: Iterable[Site]) -> dict[str, str]:
@@ -103,30 +90,6 @@ def members(normalised: ir.Model, groups: Mapping[str, str]) -> dict[str, list[s
     for node in normalised.graph:
         members.setdefault(groups[str(node.name)], []).append(str(node.name))
     return members
-
-
-def group_weights(
-    prepared: ir.Model, groups: Mapping[str, str], spec: CircuitSpec
-) -> dict[str, Weights]:
-    """What each group takes in a slice of its own, by the prepared nodes that belong to it."""
-    cells = predict(prepared, spec, apart=True)
-    weights: dict[str, Weights] = {}
-    for node in prepared.graph:
-        name = str(node.name)
-        own = Weights(cells[name].total, *sorting_and_tables([node]))
-        known = weights.get(groups[name], Weights())
-        weights[groups[name]] = Weights(*map(add, known, own))
-    return weights
-
-
-def sorting_and_tables(nodes: Iterable[ir.Node]) -> tuple[int, int]:
-    """Elements that `nodes` make by sorting, and by looking them up in static tables."""
-    sorting, tables = 0, 0
-    for node in nodes:
-        made = elements(node.outputs[0])
-        sorting += made * (node.op_type in SORTING)
-        tables += made * (node.op_type in TABLES)
-    return sorting, tables
 
 
 def border(graph: "nx.DiGraph[str]", group: str) -> tuple[dict[str, int], dict[str, int]]:

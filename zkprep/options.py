@@ -61,6 +61,8 @@ class Options:
         memory: most bytes that proving a slice may take; None: 80 % of what is available.
         max_logrows: a slice's rows fit into 2**max_logrows.
         blocks: number of slices.
+        workers: how many slices are to be proved side by side: the cut is then the one of least
+            time instead of least work.
         max_proof_bytes: most bytes of all raw proofs together.
         samples: more inputs to tune for and to keep the tolerance on (`zkprep.inputs`).
         baselines: what to do with the variants `plain` and `ezkl`: prove them too, only count
@@ -78,6 +80,7 @@ class Options:
     memory: int | None = None
     max_logrows: int | None = None
     blocks: int | None = None
+    workers: int | None = None
     max_proof_bytes: int | None = None
     samples: Path | None = None
     baselines: Baselines = Baselines.COUNT
@@ -101,10 +104,13 @@ class Options:
             ("--scale", self.scale, 1, 30),
             ("--max-logrows", self.max_logrows, 6, 26),
             ("--blocks", self.blocks, 1, 10_000),
+            ("--workers", self.workers, 1, 10_000),
             ("--max-proof-bytes", self.max_proof_bytes, 1, 10**12),
         ):
             if value is not None and not low <= value <= high:
                 raise InputError(f"{name} is {value}; it must be from {low} to {high}")
+        if self.blocks is not None and self.workers is not None:
+            raise InputError("--blocks and --workers were given; each alone decides the cut")
         if not 0 < self.tolerance < 1:
             raise InputError(f"--tolerance is {self.tolerance}; it must be between 0 and 1")
 

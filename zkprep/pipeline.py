@@ -8,20 +8,20 @@ from pathlib import Path
 import msgspec
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage
-from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
 from zkprep.events import Notify
 from zkprep.execute.local import local_executor
 from zkprep.execute.task import Executor
 from zkprep.files import digest
 from zkprep.inputs import inputs_like, read_inputs, read_samples
 from zkprep.model import Feeds, save, seeded_inputs
-from zkprep.options import SCALES, Baselines, Options
+from zkprep.options import Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
 from zkprep.proving.assemble import assemble
 from zkprep.proving.drawn import drawn_as_reported
 from zkprep.proving.fidelity import Errors
 from zkprep.proving.job import Fit, Job
+from zkprep.proving.search import cheapest
 from zkprep.proving.sized import Sized, input_data
 from zkprep.proving.sizing import cut_and_size
 from zkprep.publish import publish
@@ -32,8 +32,6 @@ from zkprep.store import Run, open_run
 
 SEED = 0
 SAMPLE_SEEDS = (1, 2)
-CARES = ((4, 16), (4, 1), (1024, 1))
-"""Margin over the samples' values and largest rebase multiplier, boldest first: see Fit."""
 
 
 def prove(
@@ -155,70 +153,11 @@ def _fit(job: Job) -> Fit:
     asked += [one.encode() for one in about]
 
     def search() -> Usage:
-        job.run.write(files.fit, msgspec.json.encode(_search(job)))
+        job.run.write(files.fit, msgspec.json.encode(cheapest(job)))
         return NOTHING_USED
 
     job.run.stage("fit", files.folder, asked, [files.fit], search)
     return msgspec.json.decode(files.fit.read_bytes(), type=Fit)
-
-
-def _search(job: Job) -> Fit:
-    """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
-
-    The argmax has to agree; under a large tolerance only as long as more bits may bring it about.
-    """
-    scale = job.options.scale
-    scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
-    while True:
-        job = replace(job, fit=Fit(scales[0], *cares[0]))
-        try:
-            _, sized = cut_and_size(job)
-            argmax = len(scales) > 1 or job.options.keeps_argmax
-            _require_fine(job, sized["prepared"], argmax=argmax)
-        except Imprecise as error:
-            if len(scales) == 1:
-                raise
-            least = scales[0] + error.bits
-            scales = [one for one in scales if one >= least] or scales[-1:]
-        except (RangeExceeded, Disagreement) as error:
-            if len(cares) > 1:
-                cares = cares[1:]
-            elif len(scales) > 1 and isinstance(error, RangeExceeded):
-                # A quotient by what is nearly 0 at this scale is smaller at a finer one.
-                scales, cares = scales[1:], list(CARES)
-            else:
-                raise
-        else:
-            return _coarser(job, sized["prepared"])
-
-
-def _coarser(job: Job, sized: list[Sized]) -> Fit:
-    """The job's fit; where fewer bits of constants make it cheaper and are as good, with them."""
-    coarse = replace(job, fit=replace(job.fit, coarse=True))
-    if job.options.scale is not None:
-        return job.fit
-    try:
-        _, found = cut_and_size(coarse)
-        if [one.spec for one in found["prepared"]] == [one.spec for one in sized]:
-            return job.fit
-        _require_fine(coarse, found["prepared"], argmax=True)
-    except (TooLarge, Imprecise, RangeExceeded, Disagreement):
-        return job.fit
-    return coarse.fit
-
-
-def _require_fine(job: Job, sized: list[Sized], *, argmax: bool) -> None:
-    """Let circuits pass that compute the model's function within the tolerance on every sample.
-
-    Raises:
-        Imprecise: they are too coarse.
-        RangeExceeded: they do not hold a value.
-        Disagreement: they compute something else.
-    """
-    tolerance = job.options.tolerance
-    witnesses = prover.witness(job, sized, tolerance)
-    prover.sample(job, sized, tolerance)
-    prover.require_faithful_chain(job, sized, witnesses, argmax=argmax)
 
 
 def _assembled(

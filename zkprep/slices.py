@@ -15,23 +15,17 @@ import onnx_ir as ir
 
 import slicer
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.cells import boundary_input, boundary_output
 from zkprep.cost.loads import Loads, Prices
 from zkprep.errors import Disagreement, InputError, TooLarge
-from zkprep.groups import (
-    Weights,
-    group_weights,
-    members,
-    node_graph,
-    rewrite_groups,
-    weighted_graph,
-)
+from zkprep.groups import members, node_graph, rewrite_groups, weighted_graph
 from zkprep.model import Feeds, Runner, input_specs, output_specs
+from zkprep.options import SCALES
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.circuit.absolutes import RelusAtEnds
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 from zkprep.prepare import Prepared
 from zkprep.splitting import LEFT
+from zkprep.weights import group_weights, loads, weigh
 
 if not getattr(slicer, "__zkprep__", False):
     raise ImportError(
@@ -108,6 +102,14 @@ class Slicing:
         return (*nodes[: index - 1], nodes[index - 1] + nodes[index], *nodes[index + 1 :])
 
 
+def planned(scale: int | None = None) -> CircuitSpec:
+    """The spec by which cuts are chosen, at so many bits: digits, rows and rebases come later."""
+    bits = SCALES[0] if scale is None else scale
+    return CircuitSpec(
+        input_scale=bits, param_scale=bits, checks_boundary=False, integer_constants=True
+    )
+
+
 def choose_cut(
     prepared: Prepared, limits: Limits, spec: CircuitSpec
 ) -> tuple[tuple[str, ...], ...]:
@@ -124,15 +126,13 @@ def choose_cut(
             f"--blocks asks for {limits.blocks} slices; "
             f"the model has {len(graph)} operators that a cut can part"
         )
-    weights = group_weights(prepared.model, groups, spec)
-    for group in graph:
-        graph.nodes[group]["weights"] = weights.get(group, Weights())
+    weigh(graph, group_weights(prepared.model, groups, spec))
     prices = Prices(spec, limits.memory, limits.max_logrows)
     try:
         found = slicer.cut(
             graph,
-            lambda loads: _seconds(prices, _priced(loads, spec)),
-            size=lambda loads: Prices(spec).peaks(_priced(loads, spec)),
+            lambda blocks: _seconds(prices, _priced(blocks, spec)),
+            size=lambda blocks: Prices(spec).peaks(_priced(blocks, spec)),
             limit=math.inf if limits.memory is None else limits.memory,
             blocks=limits.blocks,
             workers=limits.workers,
@@ -219,10 +219,10 @@ def _too_large(
     one = [[node] for node in slicer.topological_order(graph)]
     blocks = slicer.Partition.from_groups(graph, one).blocks
     alone = next(block for block in blocks if block.nodes == (error.node,))
-    loads = _priced(slicer.loads_of(graph, [alone]), spec)
-    cells = int(loads.cells[0])
+    load = _priced(slicer.loads_of(graph, [alone]), spec)
+    cells = int(Prices(spec).cells(load)[0])
     rows = -(-cells // spec.num_inner_cols)
-    fits = np.isfinite(Prices(spec, limits.memory, limits.max_logrows).seconds(loads)).all()
+    fits = np.isfinite(Prices(spec, limits.memory, limits.max_logrows).seconds(load)).all()
     memory = f"--memory to {error.least * 1.02 / 1e6:.0f}MB"
     if fits:
         return TooLarge(
@@ -237,16 +237,14 @@ def _too_large(
     )
 
 
-def _seconds(prices: Prices, loads: Loads) -> np.ndarray:
+def _seconds(prices: Prices, load: Loads) -> np.ndarray:
     """Prices are steps: of slices on one step those of fewer cells are to be preferred."""
-    return prices.seconds(loads) + _TIE * loads.cells
+    return prices.seconds(load) + _TIE * (load.cells + load.divided + load.checked)
 
 
-def _priced(loads: slicer.Loads, spec: CircuitSpec) -> Loads:
-    """Loads as prices are asked for: the boundary takes cells on either side."""
-    cells, made, looked_up = loads.weights.T
-    border = loads.inputs * boundary_input(spec) + loads.outputs * boundary_output(spec)
-    return Loads(cells + border, loads.inputs + loads.outputs, made, looked_up)
+def _priced(blocks: slicer.Loads, spec: CircuitSpec) -> Loads:
+    """Loads as prices are asked for."""
+    return loads(blocks.weights, blocks.inputs, blocks.outputs, spec)
 
 
 def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:

@@ -52,6 +52,9 @@ SamplesOption = Annotated[
     ),
 ]
 BlocksOption = Annotated[int | None, typer.Option("--blocks", help="number of slices")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="cut for that many proving side by side")
+]
 ScaleOption = Annotated[
     int | None,
     typer.Option("--scale", help="bits after the binary point; as few as the tolerance needs"),

@@ -27,6 +27,7 @@ from zkprep.cli.arguments import (
     ToleranceOption,
     VerboseOption,
     Where,
+    WorkersOption,
 )
 from zkprep.cli.console import (
     answers,
@@ -89,13 +90,10 @@ def slice_(
     memory: MemoryOption = None,
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
+    workers: WorkersOption = None,
     dim: DimOption = None,
     keep_head: KeepHeadOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the cut, write nothing")] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="cut for that many proving side by side"),
-    ] = None,
     format: Annotated[
         Format, typer.Option("--format", help="md and html draw the graph")
     ] = Format.TEXT,
@@ -112,9 +110,10 @@ def slice_(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        workers=workers,
         keep_head=keep_head,
     )
-    found = slice_model(model, None if dry_run else output, options, workers)
+    found = slice_model(model, None if dry_run else output, options)
     if json or format is Format.JSON:
         show_json(found)
     else:
@@ -129,6 +128,7 @@ def measure(
     memory: MemoryOption = None,
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
+    workers: WorkersOption = None,
     max_proof_bytes: ProofBytesOption = None,
     scale: ScaleOption = None,
     tolerance: ToleranceOption = 0.01,
@@ -167,6 +167,7 @@ def measure(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        workers=workers,
         max_proof_bytes=max_proof_bytes,
         samples=samples,
         links=parse_links(link or ()),
@@ -199,6 +200,7 @@ def prove(
     memory: MemoryOption = None,
     max_logrows: LogrowsOption = None,
     blocks: BlocksOption = None,
+    workers: WorkersOption = None,
     max_proof_bytes: ProofBytesOption = None,
     scale: ScaleOption = None,
     tolerance: ToleranceOption = 0.01,
@@ -234,6 +236,7 @@ def prove(
         memory=parse_memory(memory),
         max_logrows=max_logrows,
         blocks=blocks,
+        workers=workers,
         max_proof_bytes=max_proof_bytes,
         samples=samples,
         links=parse_links(link or ()),

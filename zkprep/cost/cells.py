@@ -88,6 +88,11 @@ def decomposition(spec: CircuitSpec) -> int:
     return 2 * spec.decomp_legs + 4 + spec.num_inner_cols * rows
 
 
+def division(spec: CircuitSpec) -> int:
+    """Cells to divide a value back to a scale: three decompositions, and what compares them."""
+    return 3 * decomposition(spec) + 16
+
+
 def _cells(laid: Laid) -> Cells:
     own: dict[str, Any] = {laid.category: laid.cells - laid.rebased}
     return Cells(rebase=laid.rebased, known=laid.known, **own)

@@ -26,6 +26,8 @@ class Region:
         legs: L, digits of a decomposition.
         cells: the linear coordinate.
         rebased: cells that went into divisions back to a scale.
+        divided: values that were divided back.
+        checked: values that were decomposed besides.
         shuffled: rows of the columns that hold sorted copies.
         inverts: whether a reciprocal or a root is among the gadgets.
     """
@@ -34,6 +36,8 @@ class Region:
     legs: int
     cells: int = 0
     rebased: int = 0
+    divided: int = 0
+    checked: int = 0
     shuffled: int = 0
     inverts: bool = False
 
@@ -53,16 +57,21 @@ class Region:
 
     def repeat(self, n: int, body: Callable[[], None]) -> None:
         """`body`, `n` times; what it costs depends only on where in a row it starts."""
-        costs: dict[int, tuple[int, int]] = {}
+        costs: dict[int, tuple[int, int, int]] = {}
         for _ in range(n):
-            start, shuffled = self.cells, self.shuffled
+            start, shuffled, checked = self.cells, self.shuffled, self.checked
             known = costs.get(start % self.width)
             if known is None:
                 body()
-                costs[start % self.width] = self.cells - start, self.shuffled - shuffled
+                costs[start % self.width] = (
+                    self.cells - start,
+                    self.shuffled - shuffled,
+                    self.checked - checked,
+                )
             else:
                 self.cells += known[0]
                 self.shuffled += known[1]
+                self.checked += known[2]
 
 
 def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
@@ -70,6 +79,7 @@ def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
 
     `signed_zero`: the sign of zero is forced to be zero.
     """
+    region.checked += n
     region.assign(n * (region.legs + 1))
     region.assign(n)
     if signed_zero:
@@ -113,13 +123,15 @@ def absolute(region: Region, n: int) -> None:
 
 def divide(region: Region, n: int) -> None:
     """A claimed quotient, its product and a remainder below the divisor; counted as rebase."""
-    start = region.cells
+    start, checked = region.cells, region.checked
     decompose(region, n)
     region.assign(n)
     _distance(region, n)
     greater(region, n)
     region.assign(n)
     region.rebased += region.cells - start
+    region.divided += n
+    region.checked = checked
 
 
 def relu(region: Region, n: int) -> None:

@@ -1,9 +1,22 @@
 """What slices take of which only their loads are known: for choosing cuts before circuits exist.
 
-A slice's load is its cells, the public values at its boundary, and whether it looks anything up in
-a static table or sorts anything (EZKL shuffles sorted values, which raises the degree). Digits fill
-one table column. For every logrows a circuit of so many cells has a price; the least is taken of
-those that keep the memory and hold the public values, so that no price falls as a load grows.
+A slice's load is what its operators take and how many public values are at its boundary. A circuit
+that looks anything up in a static table or sorts anything (EZKL shuffles sorted values, which
+raises the degree) costs more per cell, and one that checks no range costs far less: it has no
+lookup arguments.
+
+When to divide back to a scale is chosen later, for each slice, so a price is the least of
+
+- at once: every product is divided back where it is made;
+- later: values of L digits of `_DIGIT` bits hold that many products one after the other, and only
+  what is beyond is divided; every checked value has L digits. Not where a static table is or
+  reads the slice, because it would have to hold as many bits;
+- never: a slice that checks nothing hands its outputs on at the scale they have grown to. A later
+  slice that checks ranges anyway divides them, `_HANDED_ON` cells each; hence only while they stay
+  below what a slice may put out.
+
+Digits fill one table column. For every logrows a circuit of so many cells has a price; the least is
+taken of those that keep the memory and hold the public values. No price falls as a load grows.
 
 Cells are rounded up by less than 2 %, to 64 steps per power of two, so that very many slices can be
 asked for at once.
@@ -11,40 +24,67 @@ asked for at once.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.cost.cells import decomposition, division
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
-from zkprep.cost.supposed import LOGROWS, supposed_settings
+from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
 from zkprep.cost.work import predict
 
 _STEPS = 64
+
+_DIGIT = 13
+"""Bits of a digit, about: the base is near the rows, of which slices have 2**10 to 2**16."""
+
+_VALUE = 5
+"""Bits of a value before the binary point, about, and of the margin over it."""
+
+_HANDED_ON_BITS = 53
+"""What a slice may put out (zkprep.tune.demand)."""
+
+_HANDED_ON = 10
+"""Cells per element that leaves undivided: a later slice divides every third time or so."""
+
+_LOOKED_UP = 8
+"""Largest value that a static table has an entry for, about."""
+
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loads:
     """Loads of many slices, arrays of one entry each.
 
     Attributes:
-        cells: with those of the boundary.
+        cells: with those of the boundary, without any division.
         values: public values, of inputs and outputs.
+        divided: values to be divided back to a scale, if each is at once.
+        depth: products one after the other, at most, that call for it.
+        handed_on: elements that leave such operators.
+        prompt: those of the divided that a static table is to follow; what counts is whether any.
+        checked: values that are range-checked besides.
         sorted: elements made by sorting; what counts is whether there are any.
         looked_up: elements looked up in static tables, likewise.
     """
 
     cells: Floats
     values: Floats
+    divided: Floats
+    depth: Floats
+    handed_on: Floats
+    prompt: Floats
+    checked: Floats
     sorted: Floats
     looked_up: Floats
 
-    @classmethod
-    def of_cells(cls, cells: ArrayLike) -> "Loads":
-        """Loads of cells alone."""
-        array = np.atleast_1d(np.asarray(cells, dtype=np.float64))
-        return cls(array, np.zeros_like(array), np.zeros_like(array), np.zeros_like(array))
+    def __len__(self) -> int:
+        """How many slices."""
+        return len(self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +92,8 @@ class Prices:
     """Least prices of slices under limits.
 
     Attributes:
-        spec: scales, digits and columns; `logrows`, `decomp_base` and the lookup range are not
-            read, because they are chosen later, for each slice.
+        spec: scales and columns; `logrows`, digits and the lookup range are not read, because they
+            are chosen later, for each slice.
         memory: most bytes that proving may take.
         max_logrows: rows of a slice fit into 2**max_logrows.
     """
@@ -64,30 +104,90 @@ class Prices:
 
     def seconds(self, loads: Loads) -> Floats:
         """CPU seconds to prove each slice on the reference machine; infinite where none fits."""
-        prices = self._prices(loads)
-        room = np.inf if self.memory is None else self.memory
-        return self._least(np.where(prices[..., 1] <= room, prices[..., 0], np.inf), loads)
+        every = [self._seconds(loads, way) for way in self._ways(loads)]
+        return np.asarray(np.min(every, axis=0))
 
     def peaks(self, loads: Loads) -> Floats:
         """Least bytes to prove each slice; infinite where its rows exceed the limit."""
-        return self._least(self._prices(loads)[..., 1], loads)
+        every = [self._least(loads, way, self._prices(way)[..., 1]) for way in self._ways(loads)]
+        return np.asarray(np.min(every, axis=0))
 
-    def _least(self, prices: Floats, loads: Loads) -> Floats:
+    def cells(self, loads: Loads) -> Floats:
+        """Cells of each slice at the least price."""
+        ways = self._ways(loads)
+        best = np.argmin([self._seconds(loads, way) for way in ways], axis=0)
+        return np.asarray(np.choose(best, [way.cells for way in ways]))
+
+    def _ways(self, loads: Loads) -> tuple["_Way", "_Way"]:
+        """What each slice comes to where it divides, and where it never does."""
+        scale = max(self.spec.input_scale, self.spec.param_scale)
+        checks = loads.divided + loads.checked > 0
+        shuffles, tables = loads.sorted > 0, loads.looked_up > 0
+        at_once = tables | (loads.prompt > 0)
+        divides = np.full(len(loads), np.inf)
+        for legs in LEGS:
+            held = (_DIGIT * legs - _VALUE) // scale
+            spec = replace(self.spec, decomp_legs=legs)
+            if held >= 1:
+                share = np.clip(1 - (held - 1) / np.maximum(loads.depth, 1), 0, 1)
+                share = np.where(at_once, 1, share)
+                taken = loads.cells + loads.checked * decomposition(spec)
+                divides = np.minimum(divides, taken + loads.divided * share * division(spec))
+        grown = (1 + loads.depth) * scale + _VALUE
+        never = ~shuffles & ~at_once & (loads.checked == 0) & (grown <= _HANDED_ON_BITS)
+        handed = loads.cells + loads.handed_on * _HANDED_ON
+        return (
+            _Way(divides, checks, shuffles, tables),
+            _Way(np.where(never, handed, np.inf), np.zeros_like(checks), shuffles, tables),
+        )
+
+    def _seconds(self, loads: Loads, way: "_Way") -> Floats:
+        prices = self._prices(way)
+        room = np.inf if self.memory is None else self.memory
+        return self._least(loads, way, np.where(prices[..., 1] <= room, prices[..., 0], np.inf))
+
+    def _least(self, loads: Loads, way: "_Way", prices: Floats) -> Floats:
         sizes = 2.0 ** np.array(LOGROWS)
         prices = np.where(loads.values[:, None] <= sizes - TABLE_RESERVED_ROWS, prices, np.inf)
         if self.max_logrows is not None:
             prices = np.where(sizes <= 2.0**self.max_logrows, prices, np.inf)
             most = self.spec.num_inner_cols << self.max_logrows
-            prices = np.where(loads.cells[:, None] <= most, prices, np.inf)
+            prices = np.where(way.cells[:, None] <= most, prices, np.inf)
         return np.asarray(prices.min(axis=1))
 
-    def _prices(self, loads: Loads) -> Floats:
+    def _prices(self, way: "_Way") -> Floats:
         """Seconds and bytes for each slice and logrows, shape (slices, logrows, 2)."""
-        places = _place(loads.cells)
-        keys = (places << 2) | (2 * (loads.sorted > 0)) | (loads.looked_up > 0)
+        made = np.full((len(way.cells), len(LOGROWS), 2), np.inf)
+        there = np.isfinite(way.cells)
+        kinds = 4 * way.checks + 2 * way.shuffles + way.tables
+        keys = (_place(way.cells[there]) << 3) | kinds[there]
         distinct, inverse = np.unique(keys, return_inverse=True)
-        rows = [_row(int(k >> 2), bool(k & 2), bool(k & 1), self.spec) for k in distinct]
-        return np.array(rows).reshape(-1, len(LOGROWS), 2)[inverse]
+        rows = [_row(int(k >> 3), _Kind.of(int(k)), self.spec) for k in distinct]
+        made[there] = np.array(rows).reshape(-1, len(LOGROWS), 2)[inverse]
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to lay slices out: cells, infinite where there is none, and kinds of arguments."""
+
+    cells: Floats
+    checks: NDArray[np.bool_]
+    shuffles: NDArray[np.bool_]
+    tables: NDArray[np.bool_]
+
+
+class _Kind(NamedTuple):
+    """Which arguments a circuit has."""
+
+    checks: bool
+    shuffles: bool
+    tables: bool
+
+    @classmethod
+    def of(cls, bits: int) -> "_Kind":
+        """Of the three lowest bits of a key."""
+        return cls(bool(bits & 4), bool(bits & 2), bool(bits & 1))
 
 
 def _place(cells: Floats) -> NDArray[np.int64]:
@@ -105,14 +205,20 @@ def _cells(place: int) -> int:
 
 
 @cache
-def _row(place: int, sorts: bool, looks_up: bool, spec: CircuitSpec) -> list[tuple[float, float]]:
+def _row(place: int, kind: _Kind, spec: CircuitSpec) -> list[tuple[float, float]]:
     """Seconds and bytes of a circuit of that many cells, for each logrows."""
-    cells = _cells(place)
-    works = [
-        predict(layout(_supposed(cells, sorts, looks_up, spec, logrows))) for logrows in LOGROWS
-    ]
+    works = [predict(layout(_supposed(_cells(place), kind, spec, k))) for k in LOGROWS]
     return [(work.prove_cpu_seconds, float(work.peak_bytes)) for work in works]
 
 
-def _supposed(cells: int, sorts: bool, looks_up: bool, spec: CircuitSpec, logrows: int) -> Settings:
-    return supposed_settings(cells, spec, logrows, shuffled=int(sorts), tables=["table"] * looks_up)
+def _supposed(cells: int, kind: _Kind, spec: CircuitSpec, logrows: int) -> Settings:
+    bound = min(_LOOKED_UP << max(spec.input_scale, spec.param_scale), LARGEST_TABLE // 2)
+    return supposed_settings(
+        cells,
+        spec,
+        logrows,
+        checked=kind.checks,
+        shuffled=int(kind.shuffles),
+        tables=["table"] * kind.tables,
+        lookup_range=(-bound, bound),
+    )

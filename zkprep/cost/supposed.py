@@ -21,6 +21,7 @@ def supposed_settings(
     spec: CircuitSpec,
     logrows: int,
     *,
+    checked: bool = True,
     shuffled: int = 0,
     tables: Iterable[Any] = (),
     lookup_range: tuple[int, int] = (-512, 512),
@@ -31,6 +32,7 @@ def supposed_settings(
         cells: with those of the boundary.
         spec: scales, digits and columns; its logrows, base and lookup range are not read.
         logrows: rows, as a power of two.
+        checked: whether any digit is range-checked.
         shuffled: elements that are sorted.
         tables: static tables, by operator and scale.
         lookup_range: what they hold; by default few entries, whatever a slice may look up.
@@ -66,6 +68,6 @@ def supposed_settings(
         model_input_scales=[],
         module_sizes=ModuleSizes(polycommit=[], poseidon=(0, [])),
         required_lookups=list(tables),
-        required_range_checks=[(-1, 1), (0, base - 1)],
+        required_range_checks=[(-1, 1), (0, base - 1)] if checked else [],
         version="",
     )

@@ -33,6 +33,8 @@ class Laid:
         category: what its own cells are for, a field of `zkprep.cost.cells.Cells`.
         cells: all of its cells.
         rebased: those that divide back to a scale or bring operands to one scale.
+        divided: values that are divided back to a scale.
+        checked: values that are range-checked besides.
         known: whether they are exact.
     """
 
@@ -40,6 +42,8 @@ class Laid:
     category: str
     cells: int
     rebased: int
+    divided: int
+    checked: int
     known: bool
 
 
@@ -131,7 +135,7 @@ class _Pass:
     def _lay(self, node: ir.Node) -> Laid:
         inputs = tuple(None if value is None else self._read(value) for value in node.inputs)
         region = self.circuit.region
-        cells, rebased, known = region.cells, region.rebased, True
+        before, known = replace(region), True
         variable = [wire for wire in inputs if wire is not None and not wire.is_constant]
         if not variable:
             outputs = [self._constant(value) for value in node.outputs]
@@ -144,8 +148,10 @@ class _Pass:
         return Laid(
             name=node.name or "",
             category=CATEGORIES.get(node.op_type, "other"),
-            cells=region.cells - cells,
-            rebased=region.rebased - rebased,
+            cells=region.cells - before.cells,
+            rebased=region.rebased - before.rebased,
+            divided=region.divided - before.divided,
+            checked=region.checked - before.checked,
             known=known,
         )
 
@@ -154,11 +160,11 @@ class _Pass:
         node, lowering, region = call.node, LOWERINGS.get(call.node.op_type), self.circuit.region
         if lowering is None or node.domain not in {"", "ai.onnx"} or not self._is_fixed(node):
             return self._estimate(call), False
-        before = region.cells, region.rebased
+        before = region.cells, region.rebased, region.divided, region.checked
         try:
             made = lowering(self.circuit, self._with_bias(call))
         except (ArithmeticError, LookupError, TypeError, ValueError):
-            region.cells, region.rebased = before
+            region.cells, region.rebased, region.divided, region.checked = before
             return self._estimate(call), False
         settled = node not in self.moved.unsettled and not loader.is_unsettled(node)
         return (made if isinstance(made, list) else [made]), settled

@@ -2,27 +2,24 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.cells import assignments, predict
-from zkprep.cost.loads import Loads, Prices
-from zkprep.groups import elements, sorting_and_tables
+from zkprep.cost.cells import predict
+from zkprep.cost.loads import Prices
+from zkprep.groups import elements
 from zkprep.model import input_specs, output_specs
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import SliceReport
-from zkprep.slices import Slice, Slicing
+from zkprep.slices import Slice, Slicing, planned
 from zkprep.twins import firsts, structure
-
-PLAIN = CircuitSpec(checks_boundary=False)
-"""What cells are predicted for where no circuit is chosen yet."""
+from zkprep.weights import whole_load
 
 
 def drawn(slicing: Slicing, specs: Sequence[CircuitSpec] = ()) -> Cut:
     """The cut, predicted: each slice under its spec, or all under that by which cuts are chosen."""
-    specs = specs or [PLAIN] * len(slicing.slices)
+    specs = specs or [planned()] * len(slicing.slices)
     home: dict[str, tuple[int, int]] = {}
     for index, (piece, spec) in enumerate(zip(slicing.slices, specs, strict=True)):
         for name, own in predict(piece.prepared, spec).items():
@@ -67,19 +64,15 @@ def drawn_as_reported(
 
 def _slice(piece: Slice, spec: CircuitSpec, twin: str) -> CutSlice:
     inputs, outputs = input_specs(piece.prepared), output_specs(piece.prepared)
-    cells = assignments(piece.prepared, spec)
-    graph = piece.prepared.graph
-    values = sum(elements(value) for value in (*graph.inputs, *graph.outputs))
-    entries = (cells, values, *sorting_and_tables(graph))
-    load = Loads(*(np.array([one], dtype=np.float64) for one in entries))
+    load = whole_load(piece.prepared, spec)
     prices = Prices(spec)
     return CutSlice(
         name=piece.name,
         nodes=list(piece.nodes),
-        ops=len(graph),
+        ops=len(piece.prepared.graph),
         inputs=[tensor.name for tensor in inputs],
         outputs=[tensor.name for tensor in outputs],
-        cells=cells,
+        cells=int(prices.cells(load)[0]),
         prove_cpu_seconds=round(float(prices.seconds(load)[0]), 3),
         peak_bytes=int(prices.peaks(load)[0]),
         twin=twin,

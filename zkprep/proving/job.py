@@ -19,12 +19,14 @@ class Fit:
         margin: how many times as large as in the samples values may be.
         multiplier: largest scale, as a multiple of a slice's own, that its rebases may wait for.
         coarse: whether constants may have fewer bits than `scale`, slice by slice.
+        whole: whether the model stays one slice.
     """
 
     scale: int = SCALES[0]
     margin: int = 4
     multiplier: int = 16
     coarse: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from zkprep.proving import trial
 from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, with_twins
-from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut
+from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut, planned
 from zkprep.splitting import fitted
+from zkprep.weights import whole_load
 
 MEMORY_ROUNDS = 8
 PLENTY = 1 << 60
@@ -32,7 +33,10 @@ _SPARE = 0.95
 
 
 def cut(
-    prepared: Prepared, options: Options, memory: int | None = None, workers: int | None = None
+    prepared: Prepared,
+    options: Options,
+    memory: int | None = None,
+    scale: int | None = None,
 ) -> Slicing:
     """The cheapest cut of the prepared model within the options' limits.
 
@@ -42,14 +46,14 @@ def cut(
         prepared: the model.
         options: the limits.
         memory: bytes that a slice may take by its cells alone; None: the options' limit.
-        workers: cut for that many proving side by side; None: for the least work.
+        scale: bits after the binary point; None: as few as are ever tried.
 
     Raises:
         TooLarge: no cut keeps the limits.
     """
-    spec = CircuitSpec(checks_boundary=False)
+    spec = planned(scale)
     room = memory or memory_limit(options)
-    limits = Limits(room, options.max_logrows, options.blocks, workers)
+    limits = Limits(room, options.max_logrows, options.blocks, options.workers)
     split = fitted(prepared, Prices(spec, limits.memory, limits.max_logrows))
     return apply_cut(split, choose_cut(split, limits, spec))
 
@@ -77,20 +81,28 @@ def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
         except tune.SliceTooLarge as error:
             refused, above = error, memory
             memory = _smaller(memory, error)
-            if job.options.blocks is not None:
+            if job.options.blocks is not None or job.fit.whole:
                 break
     assert refused is not None
     raise TooLarge(str(refused), stage="tune", hint=_what_fits(job, memory, refused))
 
 
+def estimated_whole(job: Job) -> float:
+    """CPU seconds to prove the model in one slice, by the prices of cuts; infinite if too large."""
+    options = job.options
+    prices = Prices(planned(options.scale), memory_limit(options), options.max_logrows)
+    return float(prices.seconds(whole_load(job.prepared.model, prices.spec))[0])
+
+
 def _cut(job: Job, memory: int) -> Slicing:
     """The cut; where so many slices do not fit by their cells, their circuits have to decide."""
+    options = replace(job.options, blocks=1) if job.fit.whole else job.options
     try:
-        return cut(job.prepared, job.options, memory)
+        return cut(job.prepared, options, memory, job.scale)
     except TooLarge:
-        if job.options.blocks is None:
+        if options.blocks is None:
             raise
-        return cut(job.prepared, job.options, PLENTY)
+        return cut(job.prepared, options, PLENTY, job.scale)
 
 
 def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]:
@@ -244,7 +256,7 @@ def _what_fits(job: Job, memory: int, refused: tune.SliceTooLarge) -> str:
     free = replace(job.options, blocks=None)
     for limit in (memory, refused.room):
         try:
-            slices = cut(job.prepared, free, limit).slices
+            slices = cut(job.prepared, free, limit, job.scale).slices
         except TooLarge:
             continue
         need = refused.need * 1.02 / 1e6

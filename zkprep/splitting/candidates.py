@@ -10,20 +10,17 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from math import inf, lcm, prod
 
-import numpy as np
 import onnx_ir as ir
 
-from zkprep.circuit import CircuitSpec
 from zkprep.claim import Split
-from zkprep.cost.cells import boundary_input, boundary_output, predict
-from zkprep.cost.loads import Loads, Prices
-from zkprep.groups import Weights, sorting_and_tables
+from zkprep.cost.loads import Prices
 from zkprep.passes.split import SplitIntoSums, Target
 from zkprep.passes.split.pieces import Pieces
 from zkprep.passes.split.regions import Region, grid, intervals, overlap, shape_of, sizes, whole
 from zkprep.passes.split.sums import Summing, summing
 from zkprep.passes.split.targets import Found
 from zkprep.passes.split.tiles import Demands, demands, part, regions_read
+from zkprep.weights import Weights, group_weights, loads, model_weights
 
 _GROWTH = 1.2
 _PAIRED = (2, 4, 8, 16, 32, 64)
@@ -39,13 +36,6 @@ class Candidate:
     split: Split
     seconds: float
     tiles: tuple[Region, ...] = ()
-
-
-def load(spec: CircuitSpec, weights: Weights, inputs: int, outputs: int) -> Loads:
-    """The load of one slice, boundary included."""
-    border = inputs * boundary_input(spec) + outputs * boundary_output(spec)
-    entries = (weights.cells + border, inputs + outputs, weights.sorted, weights.looked_up)
-    return Loads(*(np.array([one], dtype=np.float64) for one in entries))
 
 
 @dataclass(slots=True)
@@ -199,27 +189,22 @@ class Operator:
         pieces.inserted(found.last)
         model.graph.outputs[0] = made
         model.graph.remove(found.nodes, safe=True)
-        return self._predicted(model)
-
-    def _predicted(self, model: ir.Model) -> Weights:
-        cells = sum(one.total for one in predict(model, self.prices.spec, apart=True).values())
-        return Weights(cells, *sorting_and_tables(model.graph))
+        return model_weights(model, self.prices.spec)
 
     def _summed(self, places: tuple[int, ...], one: Summing) -> float:
         """The work of all partial sums; infinite where one does not fit."""
         target = Target(self._split(summed=places), tuple(str(n.name) for n in self.after.nodes))
         model = SplitIntoSums((target,))(self.alone).model
-        cells = predict(model, self.prices.spec, apart=True)
+        groups = {str(node.name): _part_of(str(node.name)) for node in model.graph}
+        weights = group_weights(model, groups, self.prices.spec)
         held, total = prod(self.shape), 0.0
         for index, term in enumerate(intervals(one.terms, places)):
-            ends = (f".part{index}", f".part{index}.add")
-            mine = sum(part.total for name, part in cells.items() if name.endswith(ends))
             inputs = self._elements(one.read(term)) + (held if index else 0)
-            total += self._price(Weights(mine), inputs, held)
+            total += self._price(weights[f".part{index}"], inputs, held)
         return total
 
     def _price(self, weights: Weights, inputs: int, outputs: int) -> float:
-        return float(self.prices.seconds(load(self.prices.spec, weights, inputs, outputs))[0])
+        return float(self.prices.seconds(loads(weights, inputs, outputs, self.prices.spec))[0])
 
     def _elements(self, read: Sequence[tuple[ir.Value, Region]]) -> int:
         """Elements at the boundary of a part that reads these regions, each tensor once."""
@@ -240,6 +225,12 @@ def _key(made: Demands, read: Sequence[tuple[ir.Value, Region]]) -> str:
     return repr(
         ([sizes(region) for region, _ in made.values()], attributes, [sizes(r) for _, r in read])
     )
+
+
+def _part_of(name: str) -> str:
+    """ ".part3" of a node of that part, which is named so or with ".add" behind."""
+    _, mark, number = name.removesuffix(".add").rpartition(".part")
+    return f"{mark}{number}"
 
 
 def _even(size: int, parts: int) -> tuple[int, ...]:

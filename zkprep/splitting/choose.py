@@ -7,13 +7,14 @@ from math import inf
 import onnx_ir as ir
 
 from zkprep.cost.loads import Prices
-from zkprep.groups import Weights, border, group_weights, rewrite_groups, weighted_graph
+from zkprep.groups import border, rewrite_groups, weighted_graph
 from zkprep.passes.base import Site
 from zkprep.passes.split.regions import Region
 from zkprep.passes.split.targets import Found, leaks
 from zkprep.prepare import Prepared
 from zkprep.splitting.apply import group_nodes, split
-from zkprep.splitting.candidates import Candidate, Operator, load
+from zkprep.splitting.candidates import Candidate, Operator
+from zkprep.weights import group_weights, loads, weigh
 
 LEFT = "operator larger than a slice"
 """The rule of sites that say why a large operator stays whole."""
@@ -22,13 +23,13 @@ LEFT = "operator larger than a slice"
 def fitted(prepared: Prepared, prices: Prices) -> Prepared:
     """The prepared model with every operator split that has no price alone and that can be split.
 
-    An operator is too large where it is so both as fused and in the form it is proved in. Of one
-    that cannot be split a site says why.
+    An operator is too large where it is so both as fused and in the form it is proved in; of several
+    that are proved as one and too large together alone, the dearest is. Of one that cannot be split
+    a site says why.
     """
     groups = rewrite_groups(prepared.normalised, prepared.fusions)
     graph = weighted_graph(prepared.normalised, groups)
-    large = _large(prepared, prepared.fused, prepared.fusions, prices)
-    large &= _large(prepared, prepared.model, prepared.sites, prices)
+    large = _large(prepared, prices)
     known: dict[str, Sequence[Region]] = {}
     splits, left = [], []
     for group in dict.fromkeys(groups[str(node.name)] for node in prepared.fused.graph):
@@ -46,18 +47,33 @@ def fitted(prepared: Prepared, prices: Prices) -> Prepared:
     return replace(made, sites=(*made.sites, *left))
 
 
-def _large(prepared: Prepared, model: ir.Model, sites: Sequence[Site], prices: Prices) -> set[str]:
-    """The normalised nodes of groups that have no price alone, as they are in `model`."""
+def _large(prepared: Prepared, prices: Prices) -> set[str]:
+    """The normalised nodes of the groups to split, as they are fused."""
+    alone = _dearness(prepared, prepared.fused, prepared.fusions, prices)
+    large: set[str] = set()
+    for nodes, dearness in _dearness(prepared, prepared.model, prepared.sites, prices).items():
+        if dearness[0] == inf:
+            parts = {one: own for one, own in alone.items() if not set(nodes).isdisjoint(one)}
+            most = max(parts.values())
+            chosen = [one for one, own in parts.items() if own[0] == inf or own == most]
+            large.update(name for one in chosen for name in one)
+    return large
+
+
+def _dearness(
+    prepared: Prepared, model: ir.Model, sites: Sequence[Site], prices: Prices
+) -> dict[tuple[str, ...], tuple[float, float]]:
+    """Price alone and cells of every group as it is in `model`, by its normalised nodes."""
     groups = rewrite_groups(prepared.normalised, sites)
     graph = weighted_graph(prepared.normalised, groups)
-    weights = group_weights(model, groups, prices.spec)
-    large: set[str] = set()
+    weigh(graph, group_weights(model, groups, prices.spec))
+    found = {}
     for group in graph:
         inputs, outputs = (sum(side.values()) for side in border(graph, group))
-        own = weights.get(group, Weights())
-        if prices.seconds(load(prices.spec, own, inputs, outputs))[0] == inf:
-            large.update(group_nodes(prepared.normalised, groups, group))
-    return large
+        load = loads(graph.nodes[group]["weights"], inputs, outputs, prices.spec)
+        names = group_nodes(prepared.normalised, groups, group)
+        found[names] = (float(prices.seconds(load)[0]), float(prices.cells(load)[0]))
+    return found
 
 
 def _best(

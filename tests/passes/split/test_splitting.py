@@ -11,14 +11,13 @@ from zkprep.circuit import CircuitSpec
 from zkprep.claim import Split
 from zkprep.cost.loads import Prices
 from zkprep.errors import InputError, TooLarge
-from zkprep.groups import Weights
 from zkprep.model import output_specs, save, seeded_inputs
 from zkprep.options import Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import sizing
 from zkprep.slices import Limits, apply_cut, check_chain, choose_cut
 from zkprep.splitting import LEFT, fitted, split
-from zkprep.splitting.candidates import load
+from zkprep.weights import Weights, loads
 
 SPEC = CircuitSpec(checks_boundary=False)
 MB = 10**6
@@ -95,7 +94,7 @@ def inner_product(size: int) -> Net:
 
 def test_an_output_of_one_element_is_split_by_what_it_sums(tmp_path: Path) -> None:
     made = prepared(tmp_path, inner_product(4080))
-    room = int(Prices(SPEC).peaks(load(SPEC, Weights(2200), 4081, 1))[0])
+    room = int(Prices(SPEC).peaks(loads(Weights(2200), 4081, 1, SPEC))[0])
     (one,) = fitted(made, Prices(SPEC, room)).splits
     assert one.summed == (2040,) and not one.cuts
     slicing = sizing.cut(made, Options(memory=room))
@@ -104,7 +103,8 @@ def test_an_output_of_one_element_is_split_by_what_it_sums(tmp_path: Path) -> No
 
 
 def test_what_reads_too_much_stays_whole(tmp_path: Path) -> None:
-    made = fitted(prepared(tmp_path, inner_product(6000)), Prices(SPEC, 95 * MB))
+    room = int(Prices(SPEC).peaks(loads(Weights(), 6000, 1, SPEC))[0]) - 1
+    made = fitted(prepared(tmp_path, inner_product(6000)), Prices(SPEC, room))
     assert made.sites[-1].reason == "kept 'n_y' whole: what a part reads does not fit"
 
 

@@ -1,0 +1,126 @@
+"""At which scale, how boldly and in how many slices: as few bits and as little work as will do.
+
+Cuts are chosen by prices that know neither values nor precision. So where one slice may be as cheap
+by the same prices, its circuit is fitted as well, and what EZKL makes of both decides.
+"""
+
+from dataclasses import replace
+
+from zkprep.cost.circuit import layout
+from zkprep.cost.work import predict
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
+from zkprep.options import SCALES, Links
+from zkprep.proving import prover
+from zkprep.proving.job import Fit, Job
+from zkprep.proving.sized import Sized
+from zkprep.proving.sizing import cut_and_size, estimated_whole
+
+CARES: tuple[tuple[int, int], ...] = ((4, 16), (4, 1), (1024, 1))
+"""Margin over the samples' values and largest rebase multiplier, boldest first: see Fit."""
+
+_DOUBT = 1.25
+"""How much less than its price one slice may turn out to cost."""
+
+_UNFIT = (TooLarge, Imprecise, RangeExceeded, Disagreement)
+
+
+def cheapest(job: Job) -> Fit:
+    """The fit of the cut, or that of one slice where it takes no more.
+
+    Raises:
+        Imprecise: no scale keeps the tolerance.
+        RangeExceeded: no circuit holds the values.
+        Disagreement: a circuit computes something else than its model.
+        TooLarge: no cut keeps the limits.
+    """
+    try:
+        fit, sized = _found(job)
+    except _UNFIT:
+        if not _may_be_whole(job):
+            raise
+        return _found(_whole(job))[0]
+    if len(sized) == 1 or not _may_be_whole(job):
+        return fit
+    spent = _spent(sized)
+    if estimated_whole(job) > _DOUBT * spent:
+        return fit
+    try:
+        whole, one = _found(_whole(job))
+    except _UNFIT:
+        return fit
+    return whole if _spent(one) <= spent else fit
+
+
+def _may_be_whole(job: Job) -> bool:
+    """Whether nothing was asked of the cut but to be cheap; one slice has no link to hide."""
+    options = job.options
+    free = options.blocks is None and options.workers is None and options.links == Links()
+    return free and not job.fit.whole
+
+
+def _whole(job: Job) -> Job:
+    return replace(job, fit=replace(job.fit, whole=True))
+
+
+def _spent(sized: list[Sized]) -> float:
+    """CPU seconds to prove all slices on the reference machine, as predicted."""
+    return sum(predict(layout(one.settings)).prove_cpu_seconds for one in sized)
+
+
+def _found(job: Job) -> tuple[Fit, list[Sized]]:
+    """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
+
+    The argmax has to agree; under a large tolerance only as long as more bits may bring it about.
+    """
+    scale = job.options.scale
+    scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
+    while True:
+        job = replace(job, fit=Fit(scales[0], *cares[0], whole=job.fit.whole))
+        try:
+            _, sized = cut_and_size(job)
+            argmax = len(scales) > 1 or job.options.keeps_argmax
+            _require_fine(job, sized["prepared"], argmax=argmax)
+        except Imprecise as error:
+            if len(scales) == 1:
+                raise
+            least = scales[0] + error.bits
+            scales = [one for one in scales if one >= least] or scales[-1:]
+        except (RangeExceeded, Disagreement) as error:
+            if len(cares) > 1:
+                cares = cares[1:]
+            elif len(scales) > 1 and isinstance(error, RangeExceeded):
+                # A quotient by what is nearly 0 at this scale is smaller at a finer one.
+                scales, cares = scales[1:], list(CARES)
+            else:
+                raise
+        else:
+            return _coarser(job, sized["prepared"])
+
+
+def _coarser(job: Job, sized: list[Sized]) -> tuple[Fit, list[Sized]]:
+    """The job's fit; where fewer bits of constants make it cheaper and are as good, with them."""
+    coarse = replace(job, fit=replace(job.fit, coarse=True))
+    if job.options.scale is not None:
+        return job.fit, sized
+    try:
+        _, found = cut_and_size(coarse)
+        if [one.spec for one in found["prepared"]] == [one.spec for one in sized]:
+            return job.fit, sized
+        _require_fine(coarse, found["prepared"], argmax=True)
+    except (TooLarge, Imprecise, RangeExceeded, Disagreement):
+        return job.fit, sized
+    return coarse.fit, found["prepared"]
+
+
+def _require_fine(job: Job, sized: list[Sized], *, argmax: bool) -> None:
+    """Let circuits pass that compute the model's function within the tolerance on every sample.
+
+    Raises:
+        Imprecise: they are too coarse.
+        RangeExceeded: they do not hold a value.
+        Disagreement: they compute something else.
+    """
+    tolerance = job.options.tolerance
+    witnesses = prover.witness(job, sized, tolerance)
+    prover.sample(job, sized, tolerance)
+    prover.require_faithful_chain(job, sized, witnesses, argmax=argmax)
