@@ -36,6 +36,9 @@ if not getattr(slicer, "__zkprep__", False):
 SLACK = 0.1
 """By what share the largest of a given number of slices may exceed the least possible."""
 
+_APIECE = 0.1
+"""CPU seconds of a slice besides its proof: its witness, its process and its verification."""
+
 _TIE = 1e-9
 """CPU seconds per cell, far less than a cell takes."""
 
@@ -239,7 +242,7 @@ def _too_large(
 
 def _seconds(prices: Prices, load: Loads) -> np.ndarray:
     """Prices are steps: of slices on one step those of fewer cells are to be preferred."""
-    return prices.seconds(load) + _TIE * (load.cells + load.divided + load.checked)
+    return _APIECE + prices.seconds(load) + _TIE * (load.cells + load.divided + load.checked)
 
 
 def _priced(blocks: slicer.Loads, spec: CircuitSpec) -> Loads:

@@ -18,7 +18,7 @@ from zkprep.srs import Srs
 
 WIDE = """
 <ir_version: 8, opset_import: ["" : 17]>
-wide (float[1, 2, 10, 10] image) => (float[1, 5] logits)
+wide (float[1, 6, 10, 10] image) => (float[1, 5] logits)
 {
     conv = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], strides = [1, 1]> (image, W1, B1)
     bn = BatchNormalization (conv, G1, S1, M1, V1)
@@ -28,8 +28,8 @@ wide (float[1, 2, 10, 10] image) => (float[1, 5] logits)
     logits = MatMul (flat, W2)
 }
 """
-WIDE_WEIGHTS = {"W1": (2, 2, 3, 3), "B1": (2,), "G1": (2,), "S1": (2,), "M1": (2,), "W2": (8, 5)}
-MEMORY = 70_000_000
+WIDE_WEIGHTS = {"W1": (2, 6, 3, 3), "B1": (2,), "G1": (2,), "S1": (2,), "M1": (2,), "W2": (8, 5)}
+MEMORY = 58_000_000
 """Bytes that hold every operator of the network but its Conv."""
 
 OPTIONS = Options(memory=MEMORY, baselines=Baselines.NONE)
@@ -38,7 +38,7 @@ OPTIONS = Options(memory=MEMORY, baselines=Baselines.NONE)
 @pytest.fixture
 def wide(tmp_path: Path) -> Case:
     model = networks.build(tmp_path / "wide.onnx", WIDE, WIDE_WEIGHTS)
-    return Case(tmp_path, model, networks.write_input(tmp_path / "wide.json", [200]))
+    return Case(tmp_path, model, networks.write_input(tmp_path / "wide.json", [600]))
 
 
 @pytest.fixture

@@ -43,7 +43,9 @@ def split(prepared: Prepared, splits: Sequence[Split]) -> Prepared:
         for side, model in enumerate((prepared.normalised, prepared.fused))
     )
     fusions = (*prepared.fusions, *_together(before.sites, after.sites))
-    result = rewrite(after.model, in_parts=True)
+    whole = {node.name for node in prepared.fused.graph}
+    parts = {str(node.name) for node in after.model.graph if node.name not in whole}
+    result = rewrite(after.model, frozenset(parts))
     refuse_unsupported(result.model)
     return replace(
         prepared,

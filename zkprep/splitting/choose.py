@@ -1,11 +1,12 @@
 """Which operators to split, and how: those that no slice could hold, at the least work in parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
 import onnx_ir as ir
 
+from zkprep.claim import Split
 from zkprep.cost.loads import Prices
 from zkprep.groups import border, rewrite_groups, weighted_graph
 from zkprep.passes.base import Site
@@ -23,28 +24,47 @@ LEFT = "operator larger than a slice"
 def fitted(prepared: Prepared, prices: Prices) -> Prepared:
     """The prepared model with every operator split that has no price alone and that can be split.
 
-    An operator is too large where it is so both as fused and in the form it is proved in; of several
-    that are proved as one and too large together alone, the dearest is. Of one that cannot be split
-    a site says why.
+    An operator is too large where it is so both as fused and in the form it is proved in; of
+    several that are proved as one and too large only together, the dearest is. Of one that cannot
+    be split a site says why.
+    """
+    known: dict[str, Sequence[Region]] = {}
+    splits: list[Split] = []
+    settled: dict[str, Site | None] = {}
+    made = prepared
+    while more := list(_more(prepared, made, prices, known, settled)):
+        splits += more
+        made = split(prepared, splits)
+    left = [site for site in settled.values() if site is not None]
+    return replace(made, sites=(*made.sites, *left))
+
+
+def _more(
+    prepared: Prepared,
+    made: Prepared,
+    prices: Prices,
+    known: dict[str, Sequence[Region]],
+    settled: dict[str, Site | None],
+) -> Iterator[Split]:
+    """Splits of what is too large in `made`, as split so far.
+
+    `settled`: groups that were split, and those that stay whole with the site that says why.
     """
     groups = rewrite_groups(prepared.normalised, prepared.fusions)
     graph = weighted_graph(prepared.normalised, groups)
-    large = _large(prepared, prices)
-    known: dict[str, Sequence[Region]] = {}
-    splits, left = [], []
+    large = _large(made, prices)
     for group in dict.fromkeys(groups[str(node.name)] for node in prepared.fused.graph):
         names = [group_nodes(one, groups, group) for one in (prepared.normalised, prepared.fused)]
-        if large.isdisjoint(names[0]):
+        if large.isdisjoint(names[0]) or group in settled:
             continue
         best = _best(prepared, names, list(border(graph, group)[1]), prices, known)
         if isinstance(best, str):
-            left.append(Site(LEFT, names[0], f"kept '{group}' whole: {best}"))
+            settled[group] = Site(LEFT, names[0], f"kept '{group}' whole: {best}")
             continue
-        splits.append(best.split)
+        settled[group] = None
+        yield best.split
         if best.tiles:
             known[best.split.tensor] = best.tiles
-    made = split(prepared, splits)
-    return replace(made, sites=(*made.sites, *left))
 
 
 def _large(prepared: Prepared, prices: Prices) -> set[str]:

@@ -27,14 +27,15 @@ ROUNDS = 6
 """Most rounds of rewrites; one usually does, and a second finds nothing."""
 
 
-def circuit_passes() -> tuple[Pass, ...]:
+def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
     """The rewrites of one round: what leaves scales behind first, what hides operators last.
 
     A MaxPool that read an activation may read negative values now, which EZKL pads wrongly; and
     Convs that absorbed others may have equal biases.
+    `apart`: see `rewrite`.
     """
     return (
-        RemoveDuplicates(),
+        RemoveDuplicates(apart),
         RemoveDeadChannels(),
         ActivateAfterMaxPool(),
         PlainMaxPools(),
@@ -48,27 +49,27 @@ def circuit_passes() -> tuple[Pass, ...]:
         LayerNormsByEinsum(),
         ProductsOfThree(),
         MaximaOfTwo(),
-        MinimalFiltering(),
+        MinimalFiltering(apart),
         RelusByAbs(),
         SeparateBiases(),
     )
 
 
-def rewrite(model: ir.Model, *, in_parts: bool = False) -> PassResult:
+def rewrite(model: ir.Model, apart: frozenset[str] = frozenset()) -> PassResult:
     """Rewrite a fused model until no rewrite makes it cheaper, or ROUNDS are over.
 
-    What fusion leaves is no news here: it has said so before. `in_parts`: the model has operators
-    that were split, whose parts are to stay apart and as small as they are: what they have in
+    What fusion leaves is no news here: it has said so before. `apart`: names of the parts of
+    operators that were split, which are to stay apart and as small as they are: what they have in
     common is not made once, and none becomes many operators by minimal filtering.
     """
-    joining = (RemoveDuplicates, MinimalFiltering) if in_parts else ()
-    passes = [one for one in circuit_passes() if not isinstance(one, joining)]
     current, sites = model, tuple[Site, ...]()
     for _ in range(ROUNDS):
-        result = run_passes(current, passes)
+        result = run_passes(current, circuit_passes(apart))
         new = tuple(site for site in result.sites if site.applied or site.step != FuseAffine.name)
         sites = (*(site for site in sites if site.applied), *new)
         current = result.model
         if not result.applied:
             break
+        rewritten = (site for site in result.applied if not apart.isdisjoint(site.nodes))
+        apart = apart.union(*(site.created for site in rewritten))
     return PassResult(current, sites)

@@ -35,21 +35,22 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class RemoveDuplicates:
-    """No two nodes compute the same from the same."""
+    """No two nodes compute the same from the same; those `apart` by name may."""
 
+    apart: frozenset[str] = frozenset()
     name: ClassVar[str] = "remove-duplicates"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Let every reader of a duplicate read the first of its kind."""
         result = model.clone()
-        sites = tuple(_merged(result.graph))
+        sites = tuple(_merged(result.graph, self.apart))
         return PassResult(result, sites)
 
 
-def _merged(graph: ir.Graph) -> Iterator[Site]:
+def _merged(graph: ir.Graph, apart: frozenset[str]) -> Iterator[Site]:
     first: dict[Key, ir.Node] = {}
     for node in tuple(graph):
-        if any(bodies(node)) or node.op_type in _RANDOM:
+        if any(bodies(node)) or node.op_type in _RANDOM or node.name in apart:
             continue
         same = first.setdefault(_key(node), node)
         if same is node or any(value.is_graph_output() for value in node.outputs):
