@@ -48,6 +48,7 @@ LAYERS = (
         "zkprep.stages",
         "zkprep.store",
         "zkprep.prepare",
+        "zkprep.descent",
         "zkprep.splitting",
     },
     {"zkprep.slices", "zkprep.tune", "zkprep.report", "zkprep.progress", "zkprep.fusing"},

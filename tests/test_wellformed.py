@@ -94,6 +94,18 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
         "range checks reach 67108864**10 - 1, the limit is",
     ),
     "lookup range upside down": (with_spec(lookup_range=(5, -5)), "5 to -5 is not a range"),
+    "descents of other inputs": (
+        with_spec(descents=(1, 2)),
+        "slice 1: its inputs descend by [1, 2], expected bits for each of 1 inputs",
+    ),
+    "descents of nothing": (with_spec(descents=(0,)), "slice 1: its inputs descend by [0], exp"),
+    "no descents": (with_spec(descents=()), "slice 1: its inputs descend by []"),
+    "descent to no float": (with_spec(descents=(127,)), "descend by [127], outside 0 to 126"),
+    "ascent": (with_spec(descents=(-1,)), "descend by [-1], outside 0 to 126"),
+    "descent to another scale": (
+        with_spec(descents=(2,)),
+        "slice 1: its inputs descend by [2], 'a' of scale 7 to 5, not to the circuit's 7",
+    ),
     "SRS of other rows": (
         lambda s: replace_slice(s, 1, srs=SPARE_SRS),
         "slice 1: the SRS is for 2**11 rows, not 2**10",

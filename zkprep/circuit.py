@@ -6,9 +6,11 @@ parameters are fixed, because only then does the verification key bind the weigh
 the circuit leaves range checks to the verifier for values alone that the verifier sees.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from zkprep.errors import StatementError
 
@@ -47,6 +49,8 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         checks_boundary: the circuit range-checks what is public or private at its boundary; if
             False the verifier has to. Committed tensors EZKL never checks.
         integer_constants: all-integer constants are taken at scale 0.
+        descents: for each input the bits by which its own scale exceeds `input_scale`, taken off
+            by a Mul at its entry (zkprep.descent); left out where none has any.
     """
 
     input_scale: int = 7
@@ -61,11 +65,17 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     output_visibility: str = "public"
     checks_boundary: bool = True
     integer_constants: bool = False
+    descents: tuple[int, ...] | UnsetType = UNSET
 
     @property
     def largest_value(self) -> int:
         """Largest |v| the circuit's range checks accept: b**L - 1."""
         return int(self.decomp_base**self.decomp_legs) - 1
+
+    def own_scales(self, taken: Sequence[int]) -> tuple[int, ...]:
+        """The inputs' own scales, of those that EZKL takes them for."""
+        by = self.descents or (0,) * len(taken)
+        return tuple(scale + bits for scale, bits in zip(taken, by, strict=True))
 
 
 class RunArgs(msgspec.Struct, frozen=True):

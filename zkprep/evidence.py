@@ -123,13 +123,19 @@ def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tupl
             not spec.checks_boundary,
         ),
         "rebase_frac_zero_constants": (args.rebase_frac_zero_constants, spec.integer_constants),
-        "model_input_scales": (settings.model_input_scales, [p.scale for p in piece.inputs]),
+        "model_input_scales": (settings.model_input_scales, _taken_for(piece)),
         "model_output_scales": (settings.model_output_scales, [p.scale for p in piece.outputs]),
         "model_instance_shapes": (settings.model_instance_shapes, shapes),
         "number of hashes": (sum(settings.module_sizes.poseidon[1]), 0),
         "committed sizes": (settings.module_sizes.polycommit, [p.length for p in committed]),
         "version": (settings.version, prover.rpartition(" ")[2]),
     }
+
+
+def _taken_for(piece: Slice) -> list[int]:
+    """The scales that the circuit takes its inputs for: theirs less what they descend by."""
+    by = piece.spec.descents or (0,) * len(piece.inputs)
+    return [port.scale - bits for port, bits in zip(piece.inputs, by, strict=True)]
 
 
 def _seen(piece: Slice, visibility: str) -> list[Port]:

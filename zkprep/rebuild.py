@@ -17,6 +17,7 @@ from zkprep.circuit import Settings, read_settings
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
+from zkprep.descent import entered
 from zkprep.errors import BackendError, InputError, StatementError, ZkprepError
 from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
@@ -63,7 +64,9 @@ def _keys(
     folder = scratch / piece.name
     folder.mkdir()
     files, path = SliceFiles(folder, folder), folder / "slice.onnx"
-    path.write_bytes(serialize(piece.prepared))
+    if len(claimed.inputs) != len(piece.prepared.graph.inputs):
+        raise StatementError(f"slice {piece.name} has other inputs than claimed")
+    path.write_bytes(serialize(entered(piece.prepared, claimed.spec)))
     found = srs.find(claimed.spec.logrows, claimed.srs.origin)
     if found is None or found.identity != claimed.srs.identity:
         raise InputError(

@@ -142,8 +142,10 @@ def _port_line(port: Port) -> str:
 def _slice_line(piece: Slice) -> str:
     inputs, outputs = (", ".join(map(_port_line, side)) for side in (piece.inputs, piece.outputs))
     spec = piece.spec
+    descent = f"read at scale {spec.input_scale}, " * bool(spec.descents)
     return (
-        f"{inputs} -> {outputs}; 2**{spec.logrows} rows, constants at scale {spec.param_scale}, "
+        f"{inputs} -> {outputs}; {descent}2**{spec.logrows} rows, "
+        f"constants at scale {spec.param_scale}, "
         f"values up to {spec.largest_value}, {piece.srs.origin} SRS"
     )
 

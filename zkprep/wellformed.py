@@ -1,7 +1,8 @@
 """Rule (1) of `zkprep.chain.verify`: is a statement well-formed?
 
 (a) the cut has one part per slice and no node twice;
-(b) numbers lie within bounds that keep arithmetic cheap and range checks meaningful;
+(b) numbers lie within bounds that keep arithmetic cheap and range checks meaningful; an input that
+    descends has the scale of its circuit's inputs besides;
 (c) public ports tile the slice's instances, committed ports the points its proof begins with:
     inputs, then outputs, no gap (EZKL `src/graph/mod.rs` prepare_public_inputs,
     `src/graph/modules.rs` num_constraints_and_instances);
@@ -18,6 +19,8 @@ from collections import Counter
 from collections.abc import Iterable
 from math import prod
 
+from msgspec import UNSET
+
 from zkprep.circuit import column_blocks
 from zkprep.claim import Port, PortRef, Slice, Statement
 from zkprep.errors import StatementError
@@ -28,6 +31,8 @@ LARGEST_RANGE = 1 << 80
 # Scale that a circuit may reach before it rebases, so that scales alone never fill the field; at 0
 # it never would.
 LARGEST_DEFERRED_SCALE = 127
+LARGEST_DESCENT = 126
+"""2**-126 is the smallest float32 of full precision."""
 SPEC_BOUNDS = {
     "input_scale": (0, 127),
     "param_scale": (0, 127),
@@ -58,6 +63,7 @@ def check(statement: Statement) -> None:
     _check_preparation(statement)
     for index, piece in enumerate(statement.slices):
         _check_spec(index, piece)
+        _check_descents(index, piece)
         _check_tiling(index, piece)
     _check_wires(statement)
     _check_outer(statement)
@@ -105,6 +111,23 @@ def _check_spec(index: int, piece: Slice) -> None:
         raise StatementError(
             f"slice {index}: the SRS is for 2**{piece.srs.logrows} rows, not 2**{spec.logrows}"
         )
+
+
+def _check_descents(index: int, piece: Slice) -> None:
+    descents = piece.spec.descents
+    if descents is UNSET:
+        return
+    where = f"slice {index}: its inputs descend by {list(descents)}"
+    if len(descents) != len(piece.inputs) or not any(descents):
+        raise StatementError(f"{where}, expected bits for each of {len(piece.inputs)} inputs")
+    for port, bits in zip(piece.inputs, descents, strict=True):
+        if not 0 <= bits <= LARGEST_DESCENT:
+            raise StatementError(f"{where}, outside 0 to {LARGEST_DESCENT}")
+        if bits and port.scale - bits != piece.spec.input_scale:
+            raise StatementError(
+                f"{where}, '{port.tensor}' of scale {port.scale} to {port.scale - bits}, "
+                f"not to the circuit's {piece.spec.input_scale}"
+            )
 
 
 def _check_tiling(index: int, piece: Slice) -> None:

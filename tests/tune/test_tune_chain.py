@@ -4,7 +4,8 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
-from tune_chains import CONV, PLENTY, add, chain, conv
+from msgspec import UNSET
+from tune_chains import CONV, PLENTY, add, chain, conv, linear, relu
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.work import Machine
@@ -62,29 +63,65 @@ def test_what_is_chosen_is_exact() -> None:
     assert all(choice.exact for choice in tuned(chain(LINE), SCALE))
 
 
-def test_a_skip_has_one_scale_at_both_ends() -> None:
+def test_tensors_of_two_scales_are_read_together() -> None:
     choices = tuned(chain(SKIP), SCALE)
-    assert len({*choices[0].output_scales, *choices[1].output_scales}) == 1
-    assert choices[2].input_scales == choices[0].output_scales + choices[1].output_scales
+    sent = choices[0].output_scales + choices[1].output_scales
+    assert len(set(sent)) == 2
+    last = choices[2]
+    assert last.input_scales == sent
+    assert last.spec.descents == tuple(scale - last.spec.input_scale for scale in sent)
+    assert min(last.spec.descents) == 0 or last.spec.input_scale == SCALE
 
 
-def test_scales_that_cannot_agree_are_a_conflict() -> None:
-    # The model's input is at SCALE; whatever the second Conv does, it puts out more.
-    slices = chain([conv("one", "x", "a"), add("two", "x", "a", "b")], largest=0.9)
-    never = [replace(circuits.limits, multiplier=1) for circuits in slices]
-    assert tuned([Circuits(c.demand, limits) for c, limits in zip(slices, never, strict=True)], 8)
+def test_who_takes_care_descends_only_where_scales_differ() -> None:
+    slices = chain([conv("one", "x", "a"), add("two", "x", "a", "b"), relu("three", "b", "c")])
+    careful = Limits(PLENTY, multiplier=1)
     forced = _Deferring(slices[0].demand, slices[0].limits)
-    with pytest.raises(ScaleConflict, match="slice two reads tensors of different scales") as why:
-        tuned([forced, slices[1]], SCALE)
+    others = [Circuits(one.demand, careful) for one in slices[1:]]
+    first, second, third = tuned([forced, *others], SCALE)
+    assert first.output_scales == (16,)
+    assert (second.input_scales, second.spec.descents) == ((8, 16), (0, 8))
+    assert second.output_scales == third.input_scales == (8,)
+    assert third.spec.descents is UNSET
+
+
+def test_integers_that_have_a_scale_are_a_conflict() -> None:
+    reader = relu("two", "a", "b").replace("float[1, 4, 6, 6] a", "int64[1, 4, 6, 6] a")
+    with pytest.raises(ScaleConflict, match="slice two reads integers of a scale") as why:
+        tuned(chain([conv("one", "x", "a"), reader]), SCALE)
     assert why.value.index == 1
 
 
 class _Deferring(Circuits):
     """Circuits that never rebase at once."""
 
-    def points(self, input_scale: int, param_scale: int):  # type: ignore[no-untyped-def]
+    def points(self, start: Point) -> tuple[Point, ...]:
         """All but the first."""
-        return [one for one in super().points(input_scale, param_scale) if one.multiplier > 1]
+        return tuple(one for one in super().points(start) if one.multiplier > 1)
+
+
+def test_scales_come_down_where_it_is_cheapest() -> None:
+    """Convs that only multiply, and a ReLU that divides, once the next scale would be too large."""
+    texts = []
+    for n in range(6):
+        texts += [linear(f"l{n}", f"x{n}", f"y{n}"), relu(f"r{n}", f"y{n}", f"x{n + 1}")]
+    slices = chain(texts, largest=30.0)
+    choices = tuned(slices, SCALE)
+    for one, other in pairwise(choices):
+        assert one.output_scales == other.input_scales
+    grown = [one.output_scales[0] - one.input_scales[0] for one in choices[::2]]
+    assert grown == [SCALE] * 6, "every Conv hands on its product as it is"
+    descents = [one.spec.descents for one in choices]
+    assert set(descents[::2]) == {UNSET}
+    assert sum(bool(one) for one in descents[1::2]) == 1
+    careful = tuned(chain(texts, largest=30.0, limits=Limits(PLENTY, multiplier=1)), SCALE)
+    assert {one.spec.descents for one in careful} == {UNSET}
+    assert _seconds(choices) < 0.9 * _seconds(careful)
+    (where,) = (n for n, one in enumerate(descents) if one)
+    (row,) = (
+        one for one in explain(slices[where], choices[where]) if one.setting == "entry rescaled by"
+    )
+    assert row.chosen == f"2**-{choices[where].input_scales[0] - SCALE}"
 
 
 @pytest.mark.parametrize("largest", [0.5, 3.0, 900.0, 1e6])
@@ -147,7 +184,7 @@ def test_four_inner_columns_lose() -> None:
 
 def test_nothing_is_chosen_that_soundness_forbids() -> None:
     for circuits in chain(SKIP):
-        for point in circuits.points(SCALE, SCALE):
+        for point in circuits.points(Point(SCALE, SCALE, 1)):
             for choice in circuits.choices(point):
                 spec = choice.spec
                 assert (spec.input_visibility, spec.output_visibility) == ("public", "public")
@@ -178,7 +215,7 @@ def test_rebases_are_put_off_no_further_than_a_statement_may_say(
 
     def furthest() -> int:
         (circuits,) = chain([deep], largest=1e-30)
-        return max(point.limit for point in circuits.points(30, 30))
+        return max(point.limit for point in circuits.points(Point(30, 30, 1)))
 
     assert furthest() == 4 * 30 <= LARGEST_DEFERRED_SCALE
     monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)

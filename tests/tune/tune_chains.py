@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import onnx_ir as ir
+from msgspec.structs import replace
 from onnx import numpy_helper
 
 from zkprep.circuit import CircuitSpec, Settings, read_settings
@@ -33,6 +34,22 @@ def add(name: str, left: str, right: str, target: str) -> str:
         f'<ir_version: 8, opset_import: ["" : 17]>\n{name} ({tensors})'
         f" => (float[1, 4, 6, 6] {target})\n"
         f"{{ s_{name} = Add ({left}, {right})  {target} = Relu (s_{name}) }}"
+    )
+
+
+def relu(name: str, source: str, target: str) -> str:
+    """ONNX text of a ReLU, from tensor to tensor."""
+    return (
+        f'<ir_version: 8, opset_import: ["" : 17]>\n{name} (float[1, 4, 6, 6] {source})'
+        f" => (float[1, 4, 6, 6] {target}) {{ {target} = Relu ({source}) }}"
+    )
+
+
+def linear(name: str, source: str, target: str) -> str:
+    """ONNX text of a Conv on four channels, from tensor to tensor."""
+    return (
+        f'<ir_version: 8, opset_import: ["" : 17]>\n{name} (float[1, 4, 6, 6] {source})'
+        f" => (float[1, 4, 6, 6] {target}) {{ {target} = Conv <{CONV}> ({source}, w_{name}) }}"
     )
 
 
@@ -73,6 +90,7 @@ def _demand(text: str, largest: float) -> Demand:
 
 def _settings(model: ir.Model, spec: CircuitSpec) -> Settings:
     laid = walk(model, spec)
+    decomposes = walk(model, replace(spec, decomp_legs=spec.decomp_legs + 2)).total > laid.total
     inputs, outputs = input_specs(model), output_specs(model)
     arguments = {
         name: getattr(spec, name)
@@ -107,10 +125,10 @@ def _settings(model: ir.Model, spec: CircuitSpec) -> Settings:
         "einsum_params": {"total_einsum_col_size": 0},
         "model_instance_shapes": [list(one.static_shape) for one in (*inputs, *outputs)],
         "model_output_scales": [laid.scales[one.name] for one in outputs],
-        "model_input_scales": [spec.input_scale for _ in inputs],
+        "model_input_scales": [spec.input_scale * (one.dtype.kind == "f") for one in inputs],
         "module_sizes": {"polycommit": [], "poseidon": [0, [0]]},
         "required_lookups": [],
-        "required_range_checks": [[-1, 1], [0, spec.decomp_base - 1]],
+        "required_range_checks": [[-1, 1], [0, spec.decomp_base - 1]] if decomposes else [],
         "version": "23.0.5",
     }
     return read_settings(json.dumps(document).encode())

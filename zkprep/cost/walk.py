@@ -216,7 +216,10 @@ class _Pass:
         else:
             region.assign(size)
         floating = value.dtype is None or value.dtype.is_floating_point()
-        return Wire(_shape(value), spec.input_scale if floating else 0)
+        descent = spec.descents[self.model.graph.inputs.index(value)] if spec.descents else 0
+        if descent:
+            region.assign(size)
+        return Wire(_shape(value), (spec.input_scale if floating else 0) + descent)
 
     def _show(self, size: int) -> None:
         """A public output: both sides of the equality are decomposed if the boundary is checked."""

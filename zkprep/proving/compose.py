@@ -57,9 +57,7 @@ def compose(slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
 
 def _slice(one: Keyed) -> statement.Slice:
     sized, settings = one.sized, one.sized.settings
-    given = _ports(
-        input_specs(sized.model), settings.model_input_scales, sized.spec.input_visibility
-    )
+    given = _ports(input_specs(sized.model), sized.input_scales, sized.spec.input_visibility)
     made = _ports(
         output_specs(sized.model), settings.model_output_scales, sized.spec.output_visibility
     )

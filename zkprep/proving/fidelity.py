@@ -24,7 +24,7 @@ from zkprep.errors import BackendError, Disagreement, Imprecise, RangeExceeded, 
 from zkprep.felts import decode
 from zkprep.model import Feeds, Runner
 from zkprep.options import TOLERANCE
-from zkprep.proving.sized import Sized, input_data, inputs_of, outputs_of
+from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of
 from zkprep.report.types import ERROR_EDGES, Fidelity
 from zkprep.tune import LARGEST_OUTPUT
 
@@ -207,7 +207,7 @@ def _error_at(
         settings, circuit, data, made = (
             Path(folder) / name for name in ("settings", "circuit", "input", "witness")
         )
-        data.write_bytes(input_data(list(feeds), feeds, {}))
+        data.write_bytes(data_of(one, feeds, {}))
         try:
             backend.gen_settings(one.path, spec, settings)
             backend.compile(one.path, settings, circuit)

@@ -31,7 +31,7 @@ from zkprep.proving.fidelity import (
     worst,
 )
 from zkprep.proving.job import Job
-from zkprep.proving.sized import Sized, input_data, outputs_of
+from zkprep.proving.sized import Sized, data_of, input_data, outputs_of
 from zkprep.proving.tasks import tasks_of
 from zkprep.report.types import Measured
 from zkprep.runs import keep_plan
@@ -87,7 +87,7 @@ def witness(job: Job, sized: Sequence[Sized], tolerance: float, index: int = 0) 
     for one in sized:
         names = [spec.name for spec in input_specs(one.model)]
         files = one.files.of_input(index)
-        job.run.write(files.data, input_data(names, job.inputs[index], felts))
+        job.run.write(files.data, data_of(one, job.inputs[index], felts))
         made = _witness_one(job, one, files)
         felts.update(zip(names, made.inputs, strict=True))
         felts.update(zip([s.name for s in output_specs(one.model)], made.outputs, strict=True))
@@ -177,7 +177,7 @@ def sample(job: Job, sized: Sequence[Sized], tolerance: float) -> None:
         with tempfile.TemporaryDirectory(prefix="zkprep-sample-") as folder:
             data, made = Path(folder) / "input.json", Path(folder) / "witness.json"
             for feeds in one.samples:
-                data.write_bytes(input_data(list(feeds), feeds, {}))
+                data.write_bytes(data_of(one, feeds, {}))
                 job.backend.witness(one.files.circuit, data, made)
                 require_faithful(job.backend, one, read_witness(made), tolerance)
 
@@ -224,7 +224,7 @@ def _witness_apart(job: Job, sized: Sequence[Sized], feeds: Feeds) -> list[Witne
         data, path = Path(folder) / "input.json", Path(folder) / "witness.json"
         for one in sized:
             names = [spec.name for spec in input_specs(one.model)]
-            data.write_bytes(input_data(names, feeds, felts))
+            data.write_bytes(data_of(one, feeds, felts))
             job.backend.witness(one.files.circuit, data, path)
             made = read_witness(path)
             felts.update(zip(names, made.inputs, strict=True))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zkprep.backends.base import Witness
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.descent import taken
 from zkprep.felts import decode, dequantise
 from zkprep.files import file_digest
 from zkprep.model import Feeds, TensorSpec, input_specs, output_specs
@@ -27,7 +28,7 @@ class Sized:
     Attributes:
         piece: the slice.
         model: the slice's model of the variant.
-        path: where that model lies.
+        path: where that model lies as its circuit has it (zkprep.descent).
         files: the slice's files in the run.
         spec: what the settings were asked to be.
         settings: what EZKL made of it.
@@ -52,6 +53,11 @@ class Sized:
         return self.twin or self.files
 
     @property
+    def input_scales(self) -> tuple[int, ...]:
+        """The inputs' own scales, in order."""
+        return self.spec.own_scales(self.settings.model_input_scales)
+
+    @property
     def shown(self) -> str:
         """As messages name it."""
         return f"slice {self.piece.name} ({self.files.folder.parent.name})"
@@ -59,7 +65,9 @@ class Sized:
 
 def with_twins(sized: Sequence[Sized]) -> list[Sized]:
     """The slices of a variant, each with the first one before it whose circuit is equal."""
-    kinds = [(structure(one.model), file_digest(one.files.settings)) for one in sized]
+    kinds = [
+        (structure(one.model), one.spec.descents, file_digest(one.files.settings)) for one in sized
+    ]
     return [
         one if first == place else replace(one, twin=sized[first].files)
         for place, (one, first) in enumerate(zip(sized, firsts(kinds), strict=True))
@@ -72,12 +80,18 @@ def input_data(names: Sequence[str], feeds: Feeds, felts: Mapping[str, list[str]
     return msgspec.json.encode({"input_data": tensors})
 
 
+def data_of(one: Sized, feeds: Feeds, felts: Mapping[str, list[str]]) -> bytes:
+    """`input_data` of a slice's circuit, which takes an input that descends for a larger one."""
+    names = [spec.name for spec in input_specs(one.model)]
+    return input_data(names, taken(one.spec, names, feeds), felts)
+
+
 def inputs_of(one: Sized, made: Witness) -> Feeds:
     """What the circuit was given, as floats, by name."""
-    specs, scales = input_specs(one.model), one.settings.model_input_scales
+    specs = input_specs(one.model)
     return {
         spec.name: _floats(felts, scale, spec).astype(spec.dtype)
-        for spec, felts, scale in zip(specs, made.inputs, scales, strict=True)
+        for spec, felts, scale in zip(specs, made.inputs, one.input_scales, strict=True)
     }
 
 

@@ -1,12 +1,14 @@
 """Where to cut and how to set each slice's circuit, so that the ends of every wire agree.
 
-EZKL has one input scale per slice: a slice that reads tensors of different scales cannot be
-expressed, so it is joined to the slice before it and the chain is sized again. A slice whose
+EZKL takes integers at scale 0: a slice that reads some that have a scale cannot be expressed, so it
+is joined to the slice before it and the chain is sized again. A slice whose
 circuit takes more memory than its cells suggested has the model cut again, that much smaller.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+from msgspec import UNSET
 
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
@@ -106,7 +108,7 @@ def _cut(job: Job, memory: int) -> Slicing:
 
 
 def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]:
-    """The circuits of both variants; slices that cannot agree in scale are joined."""
+    """The circuits of both variants; slices between which integers have a scale are joined."""
     baselines = job.options.baselines
     while True:
         try:
@@ -204,12 +206,10 @@ def _plain(job: Job, slicing: Slicing) -> list[Sized]:
     sized = []
     for index, view in enumerate(_views(job, slicing, "plain")):
         names = [spec.name for spec in input_specs(view.model)]
-        read = {scales.get(name, job.scale) for name in names}
-        if len(read) > 1:
-            raise tune.ScaleConflict(index, view.piece.name)
-        spec = CircuitSpec(input_scale=read.pop(), param_scale=job.scale)
+        scale, descents = tune.entries(view.model, scales, job.scale)[0]
+        spec = CircuitSpec(input_scale=scale, param_scale=job.scale, descents=descents or UNSET)
         one = trial.sized(job, view, _plain_one(job, view, spec))
-        for name, got in zip(names, one.settings.model_input_scales, strict=True):
+        for name, got in zip(names, one.input_scales, strict=True):
             if scales.setdefault(name, got) != got:
                 raise tune.ScaleConflict(index, view.piece.name)
         outputs = [spec.name for spec in output_specs(view.model)]

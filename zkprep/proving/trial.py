@@ -16,12 +16,13 @@ import onnx_ir as ir
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
+from zkprep.descent import entered
 from zkprep.files import write_atomically
 from zkprep.model import Feeds, Runner, serialize
 from zkprep.proving.boundary import Boundary
 from zkprep.proving.fidelity import compare
 from zkprep.proving.job import Job
-from zkprep.proving.sized import Sized, input_data
+from zkprep.proving.sized import Sized, data_of, input_data
 from zkprep.slices import Slice
 from zkprep.store import SliceFiles
 from zkprep.tune import Demand, Saving
@@ -77,8 +78,9 @@ def chosen(
     inputs: list[Path | bytes] = [asked, job.backend.version.encode()]
     for view in views:
         samples = job.run.files(view.variant, view.piece.name).samples
-        job.run.write(samples, b"\n".join(_data(view)))
-        inputs += [_write_model(job, view), samples]
+        data = (input_data(list(feeds), feeds, {}) for feeds in view.samples)
+        job.run.write(samples, b"\n".join(data))
+        inputs += [serialize(view.model), samples]
 
     def work() -> Usage:
         write_atomically(files.spec, msgspec.json.encode(choose()))
@@ -91,7 +93,9 @@ def chosen(
 def sized(job: Job, view: View, choice: Chosen) -> Sized:
     """The slice with EZKL's settings under the chosen spec."""
     files = job.run.files(view.variant, view.piece.name)
-    path = _write_model(job, view)
+    kind = ".plain" if view.variant == "plain" else ""
+    path = job.run.model_path(f"slices/{view.piece.name}{kind}.onnx")
+    job.run.write(path, serialize(entered(view.model, choice.spec)))
     asked = f"{job.backend.version} ".encode() + msgspec.json.encode(choice.spec)
     job.run.stage(
         "settings",
@@ -133,7 +137,6 @@ class _Oracle:
 
     backend: Backend
     view: View
-    model: Path
     folder: Path
     _settings: dict[CircuitSpec, Settings] = field(default_factory=dict)
 
@@ -150,33 +153,40 @@ class _Oracle:
         return _rounded(lowest, highest) if self.view.boundary.hides else (lowest, highest)
 
     def error_of(self, spec: CircuitSpec) -> float:
-        piece, model, files = self.view.piece, self.view.model, SliceFiles(self.folder, self.folder)
-        one = Sized(piece, model, self.model, files, spec, self.settings_of(spec))
+        one = self._sized(spec)
         return max(compare(one, made).relative_error for made in self._witnesses(spec))
 
     def _witnesses(self, spec: CircuitSpec) -> Iterator[Witness]:
         circuit, data, made = (self.folder / n for n in ("circuit", "input.json", "witness.json"))
-        self.backend.compile(self.model, self._written(spec), circuit)
-        for sample in _data(self.view):
-            data.write_bytes(sample)
+        one, settings = self._sized(spec), self._written(spec)
+        self.backend.compile(one.path, settings, circuit)
+        for feeds in self.view.samples:
+            data.write_bytes(data_of(one, feeds, {}))
             self.backend.witness(circuit, data, made)
             yield read_witness(made)
 
+    def _sized(self, spec: CircuitSpec) -> Sized:
+        files, settings = SliceFiles(self.folder, self.folder), self.settings_of(spec)
+        return Sized(self.view.piece, self.view.model, self._model, files, spec, settings)
+
+    @property
+    def _model(self) -> Path:
+        return self.folder / "slice.onnx"
+
     def _written(self, spec: CircuitSpec) -> Path:
         path = self.folder / "settings.json"
-        self.backend.gen_settings(self.model, self.view.boundary.applied(spec), path)
+        self._model.write_bytes(serialize(entered(self.view.model, spec)))
+        self.backend.gen_settings(self._model, self.view.boundary.applied(spec), path)
         return path
 
 
 def _demand(backend: Backend, view: View, folder: Path) -> Demand:
     folder.mkdir()
-    path = folder / "slice.onnx"
-    path.write_bytes(serialize(view.model))
     largest: dict[str, float] = {}
     for feeds in view.samples:
         for name, value in largest_values(view.model, feeds).items():
             largest[name] = max(value, largest.get(name, 0.0))
-    oracle = _Oracle(backend, view, path, folder)
+    oracle = _Oracle(backend, view, folder)
     return Demand(
         name=view.piece.name,
         model=view.model,
@@ -190,14 +200,3 @@ def _demand(backend: Backend, view: View, folder: Path) -> Demand:
 def _rounded(lowest: int, highest: int) -> tuple[int, int]:
     """Bounds that tell of hidden values no more than their magnitude."""
     return -(1 << (-lowest).bit_length()), 1 << highest.bit_length()
-
-
-def _data(view: View) -> list[bytes]:
-    return [input_data(list(feeds), feeds, {}) for feeds in view.samples]
-
-
-def _write_model(job: Job, view: View) -> Path:
-    kind = ".plain" if view.variant == "plain" else ""
-    path = job.run.model_path(f"slices/{view.piece.name}{kind}.onnx")
-    job.run.write(path, serialize(view.model))
-    return path

@@ -9,6 +9,7 @@ from zkprep.tune.chain import ScaleConflict, proof_bytes, tuned
 from zkprep.tune.choice import LARGEST_LOGROWS, Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.circuits import Circuits
 from zkprep.tune.demand import LARGEST_OUTPUT, Demand
+from zkprep.tune.entry import entries
 from zkprep.tune.explain import Saving, explain
 from zkprep.tune.plain import plain
 from zkprep.tune.precision import refined
@@ -24,6 +25,7 @@ __all__ = [
     "Saving",
     "ScaleConflict",
     "SliceTooLarge",
+    "entries",
     "explain",
     "plain",
     "proof_bytes",

@@ -1,9 +1,9 @@
 """The circuits of a whole chain: least prover work such that the ends of every link agree in scale.
 
 A slice that defers rebases puts out a larger scale than it reads, and the next slice has to take
-it: EZKL has one input scale per slice and never rebases below it. So the scales of links are
-chosen together, by dynamic programming over the slices in order; a state is the scale of every
-tensor that a later slice reads. Where proofs are too long in total, a price per byte is added to
+it as it is or to let it descend (zkprep.tune.entry). So the scales of links are chosen together, by
+dynamic programming over the slices in order; a state is the scale of every tensor that a later
+slice reads. Where proofs are too long in total, a price per byte is added to
 the work and raised until they are not (a Lagrange multiplier: near the best, not proved the best).
 """
 
@@ -14,6 +14,7 @@ from zkprep.errors import TooLarge, ZkprepError
 from zkprep.model import input_specs, output_specs
 from zkprep.tune.choice import Choice, Point
 from zkprep.tune.circuits import Circuits
+from zkprep.tune.entry import entries
 
 STATES = 64
 """States kept after each slice, the cheapest."""
@@ -32,10 +33,10 @@ Scales = tuple[tuple[str, int], ...]
 
 
 class ScaleConflict(ZkprepError):
-    """Slice `index` reads tensors of different scales, which EZKL cannot express."""
+    """Slice `index` reads integers at scale 0 that have another: EZKL cannot rescale them."""
 
     def __init__(self, index: int, name: str) -> None:
-        super().__init__(f"slice {name} reads tensors of different scales; they must share a slice")
+        super().__init__(f"slice {name} reads integers of a scale; they must share a slice")
         self.index = index
 
 
@@ -58,7 +59,7 @@ def tuned(
         max_proof_bytes: most bytes of all raw proofs together.
 
     Raises:
-        ScaleConflict: a slice reads tensors of different scales, whatever is chosen.
+        ScaleConflict: a slice reads integers that have a scale, whatever is chosen.
         RangeExceeded: no layout holds a slice's values.
         TooLarge: a budget cannot be kept.
     """
@@ -115,32 +116,18 @@ def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choi
                     found[kept] = _Path(cost, (*path.choices, choice))
         if not found:
             raise _dead_end(circuits, index, paths, scale)
-        meeting = [_floats(later) for later in chain[index + 1 :]]
-        agreeing = {state: path for state, path in found.items() if _agrees(state, meeting)}
-        best = sorted((agreeing or found).items(), key=lambda item: (item[1].price, item[0]))
+        best = sorted(found.items(), key=lambda item: (item[1].price, item[0]))
         paths = dict(best[:STATES])
     return min(paths.values(), key=lambda path: path.price).choices
-
-
-def _agrees(state: Scales, meeting: Sequence[set[str]]) -> bool:
-    """Whether the tensors that a later slice reads together have one scale so far."""
-    return all(len({scale for name, scale in state if name in names}) <= 1 for names in meeting)
-
-
-def _floats(circuits: Circuits) -> set[str]:
-    """The slice's inputs of floats, which share one scale."""
-    return {s.name for s in input_specs(circuits.demand.model) if s.dtype.kind == "f"}
 
 
 def _steps(
     circuits: Circuits, scales: Mapping[str, int], scale: int, price: float
 ) -> Iterator[tuple[dict[str, int], Choice]]:
-    """The best choice for each multiplier, and the scales of all tensors after it."""
-    read = _read(circuits, scales, scale)
-    if len(read) > 1:
-        return
+    """The best choice for each entry and multiplier, and the scales of all tensors after it."""
     outputs = [spec.name for spec in output_specs(circuits.demand.model)]
-    for point in circuits.points(next(iter(read)), circuits.param_scale or scale):
+    starts = _starts(circuits, scales, scale)
+    for point in (point for start in starts for point in circuits.points(start)):
         choices = circuits.choices(point)
         if not choices:
             continue
@@ -157,10 +144,12 @@ def _best(choices: Sequence[Choice], price: float) -> Choice:
     return min(near, key=lambda one: (one.peak, _cost(one, price)))
 
 
-def _read(circuits: Circuits, scales: Mapping[str, int], scale: int) -> set[int]:
-    """The scales that the slice's inputs of floats have."""
-    specs = input_specs(circuits.demand.model)
-    return {scales.get(s.name, scale) for s in specs if s.dtype.kind == "f"} or {scale}
+def _starts(circuits: Circuits, scales: Mapping[str, int], scale: int) -> list[Point]:
+    """Where multipliers begin, for every entry; one that needs no descent where care is taken."""
+    bits = circuits.param_scale or scale
+    found = entries(circuits.demand.model, scales, scale)
+    kept = found if circuits.limits.multiplier > 1 else found[:1]
+    return [Point(one.input_scale, bits, 1, one.descents) for one in kept]
 
 
 def _cost(choice: Choice, price: float) -> float:
@@ -174,10 +163,8 @@ def _inputs(circuits: Circuits) -> list[str]:
 def _dead_end(
     circuits: Circuits, index: int, paths: Mapping[Scales, _Path], scale: int
 ) -> ZkprepError:
-    """Why no path goes on: no circuit, or inputs that do not agree."""
-    starts = [read for state in paths if len(read := _read(circuits, dict(state), scale)) == 1]
-    bits = circuits.param_scale or scale
-    points = [Point(next(iter(read)), bits, 1) for read in starts]
+    """Why no path goes on: no circuit, or integers that have a scale."""
+    points = [start for state in paths for start in _starts(circuits, dict(state), scale)]
     if points and not any(circuits.choices(point) for point in points):
         return circuits.refusal(points[0])
     return ScaleConflict(index, circuits.demand.name)

@@ -18,6 +18,7 @@ class Point(NamedTuple):
     input_scale: int
     param_scale: int
     multiplier: int
+    descents: tuple[int, ...] = ()
 
     @property
     def limit(self) -> int:

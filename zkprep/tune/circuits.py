@@ -50,7 +50,7 @@ class Circuits:
     _known: dict[CircuitSpec, Settings] = field(default_factory=dict)
     _tables: dict[Point, tuple[int, int]] = field(default_factory=dict)
     _refused: dict[Point, BackendError] = field(default_factory=dict)
-    _points: dict[tuple[int, int], tuple[Point, ...]] = field(default_factory=dict)
+    _points: dict[Point, tuple[Point, ...]] = field(default_factory=dict)
     _choices: dict[Point, tuple[Choice, ...]] = field(default_factory=dict)
     _least_peak: int | None = None
 
@@ -58,12 +58,11 @@ class Circuits:
         """Walks start from the slice's model."""
         self._counts = Counts(self.demand.model)
 
-    def points(self, input_scale: int, param_scale: int) -> tuple[Point, ...]:
-        """Every multiplier that makes a difference and keeps values within what can be held."""
-        asked = (input_scale, param_scale)
-        if asked not in self._points:
-            self._points[asked] = tuple(self._different(*asked))
-        return self._points[asked]
+    def points(self, start: Point) -> tuple[Point, ...]:
+        """`start` with every multiplier that makes a difference and keeps values in what holds."""
+        if start not in self._points:
+            self._points[start] = tuple(self._different(start))
+        return self._points[start]
 
     def choices(self, point: Point) -> tuple[Choice, ...]:
         """The circuits at `point`, one per logrows and number of inner columns."""
@@ -87,7 +86,7 @@ class Circuits:
                 self._tables[point] = self.demand.lookups_of(reference(point, LEGS[-2]))
             self._known[spec] = settings
         except BackendError as error:
-            if point.multiplier == 1:
+            if point.multiplier == 1 and not point.descents:
                 raise
             self._refused[point] = error
 
@@ -134,10 +133,10 @@ class Circuits:
             hint="lower --scale",
         )
 
-    def _different(self, input_scale: int, param_scale: int) -> Iterator[Point]:
+    def _different(self, start: Point) -> Iterator[Point]:
         before: dict[str, int] = {}
         for multiplier in range(1, self.limits.multiplier + 1):
-            point = Point(input_scale, param_scale, multiplier)
+            point = start._replace(multiplier=multiplier)
             scales = dict(self._counts.scales(point))
             if scales == before or self._needed(point) >= LARGEST_INTEGER:
                 return
@@ -179,7 +178,7 @@ class Circuits:
         return Choice(
             spec=spec,
             layout=made,
-            input_scales=tuple(settings.model_input_scales),
+            input_scales=spec.own_scales(settings.model_input_scales),
             output_scales=tuple(settings.model_output_scales),
             seconds=predict(made).prove_cpu_seconds,
             peak=peak,
@@ -202,6 +201,7 @@ class Circuits:
             run_args=replace(settings.run_args, num_inner_cols=spec.num_inner_cols),
             total_assignments=cells,
             num_rows=-(-cells // spec.num_inner_cols),
+            required_range_checks=self._range_checks(settings, spec),
             model_input_scales=[
                 spec.input_scale if scale == nearest.input_scale else scale
                 for scale in settings.model_input_scales
@@ -212,9 +212,15 @@ class Circuits:
             ],
         )
 
+    def _range_checks(self, settings: Settings, spec: CircuitSpec) -> list[tuple[int, int]]:
+        """Those of like settings; none where nothing is decomposed, of signs and digits if new."""
+        if not self._counts.decomposes(spec):
+            return []
+        return settings.required_range_checks or [(-1, 1), (0, spec.decomp_base - 1)]
+
     def _lookup_range(self, point: Point) -> tuple[int, int]:
         """Bounds of the tables: twice what the samples look up, there or at the nearest point."""
-        nearest = min(self._tables, key=lambda known: abs(known.limit - point.limit))
+        nearest = min(self._tables, key=lambda one: (one != point, abs(one.limit - point.limit)))
         low, high = self._tables[nearest]
         grown = 2.0 ** (point.limit - nearest.limit)
         return (
@@ -236,6 +242,7 @@ def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
     return (
         one.scale_rebase_multiplier == other.scale_rebase_multiplier,
         one.input_scale == other.input_scale,
+        one.descents == other.descents,
         one.param_scale == other.param_scale,
         one.decomp_legs == other.decomp_legs,
         one.num_inner_cols == other.num_inner_cols,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
@@ -48,6 +49,11 @@ class Counts:
         total = self._walked(start).total
         return total + (self._decomposed(start) * more if more else 0)
 
+    def decomposes(self, spec: CircuitSpec) -> bool:
+        """Whether anything is decomposed under `spec`, and range checks are needed."""
+        start = reference(point_of(spec))
+        return self._decomposed(replace(start, checks_boundary=spec.checks_boundary)) > 0
+
     def _decomposed(self, spec: CircuitSpec) -> int:
         """Values that are decomposed; the number of inner columns does not matter."""
         few = replace(spec, num_inner_cols=2, decomp_legs=_FEW)
@@ -71,9 +77,11 @@ def reference(point: Point, legs: int = _FEW, columns: int = 2) -> CircuitSpec:
         num_inner_cols=columns,
         checks_boundary=False,
         integer_constants=True,
+        descents=point.descents or UNSET,
     )
 
 
 def point_of(spec: CircuitSpec) -> Point:
     """What the scales follow from under `spec`."""
-    return Point(spec.input_scale, spec.param_scale, spec.scale_rebase_multiplier)
+    scales = spec.input_scale, spec.param_scale
+    return Point(*scales, spec.scale_rebase_multiplier, spec.descents or ())

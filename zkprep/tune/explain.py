@@ -4,7 +4,7 @@ The steps add up to the whole. What one saves depends on those before it: from t
 and digits are chosen anew for each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -60,15 +60,23 @@ def _steps(
     yield "boundary checked by", "circuit", "verifier", spec
     spec = _best(circuits, replace(spec, integer_constants=chosen.integer_constants))
     yield "integers at scale", str(chosen.param_scale), "0", spec
-    multiplier = chosen.scale_rebase_multiplier
+    if chosen.descents:
+        entered = replace(spec, input_scale=chosen.input_scale, descents=chosen.descents)
+        spec = _best(circuits, entered)
+        yield "entry rescaled by", "1", _factors(chosen.descents), spec
+    limit, multiplier = point_of(spec).limit, chosen.scale_rebase_multiplier
     spec = _best(circuits, replace(spec, scale_rebase_multiplier=multiplier))
-    yield "rebase beyond scale", str(point_of(start).limit), str(point_of(chosen).limit), spec
+    yield "rebase beyond scale", str(limit), str(point_of(chosen).limit), spec
     yield "inner columns", str(start.num_inner_cols), str(chosen.num_inner_cols), chosen
 
 
 def _default(circuits: Circuits, spec: CircuitSpec) -> CircuitSpec:
-    """EZKL's own settings at the scales of `spec`, with digits enough for the values."""
-    made = CircuitSpec(input_scale=spec.input_scale, param_scale=spec.param_scale)
+    """EZKL's own settings at the scales of `spec`, with digits enough for the values.
+
+    EZKL would take all inputs at one scale: the finest, where they descend.
+    """
+    finest = spec.input_scale + max(spec.descents or (0,))
+    made = CircuitSpec(input_scale=finest, param_scale=spec.param_scale)
     return replace(made, decomp_legs=_legs(circuits, made))
 
 
@@ -103,6 +111,11 @@ def _least_logrows(circuits: Circuits, spec: CircuitSpec) -> int:
     table = spec.lookup_range[1] - spec.lookup_range[0] if circuits.looks_up else 0
     entries = max(spec.decomp_base, table, circuits.instances) + TABLE_RESERVED_ROWS
     return (entries - 1).bit_length()
+
+
+def _factors(descents: Sequence[int]) -> str:
+    """What each input is multiplied by."""
+    return ", ".join(f"2**-{bits}" if bits else "1" for bits in descents)
 
 
 def _layout(circuits: Circuits, spec: CircuitSpec) -> str:

@@ -19,7 +19,8 @@ def plain(spec: CircuitSpec, demand: Demand, margin: int) -> CircuitSpec:
     Raises:
         RangeExceeded: no layout holds the slice's values.
     """
-    scale = max(spec.input_scale, spec.param_scale)
+    finest = spec.input_scale + max(spec.descents or (0,))
+    scale = max(finest, spec.param_scale)
     largest = max(demand.largest.values(), default=0.0)
     needed = margin * largest * 2.0**scale
     for legs in LEGS[LEAST_LEGS - 1 :]:

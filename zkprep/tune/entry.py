@@ -1,0 +1,40 @@
+"""At which scale a slice may read what comes to it: EZKL has one, its inputs each have their own.
+
+Two are worth a circuit. The lowest of its inputs' takes them as they come, where they are alike.
+The chain's own, where all are finer, lets them descend: what earlier slices put off is divided back
+here, behind the first operator, and no further than to the scale at which the chain began.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import onnx_ir as ir
+
+from zkprep.model import input_specs
+from zkprep.wellformed import LARGEST_DESCENT
+
+
+class Entry(NamedTuple):
+    """The input scale of a circuit, and by how many bits each input descends to it; () for none."""
+
+    input_scale: int
+    descents: tuple[int, ...]
+
+
+def entries(model: ir.Model, scales: Mapping[str, int], scale: int) -> tuple[Entry, ...]:
+    """The entries of a slice, first the one by which least descends.
+
+    Args:
+        model: the slice's.
+        scales: of the tensors before it, by name; the model's inputs need not be there.
+        scale: the chain's, and that of the model's inputs.
+    """
+    specs = input_specs(model)
+    own = [scales.get(spec.name, scale) if spec.dtype.kind == "f" else None for spec in specs]
+    lowest = min((one for one in own if one is not None), default=scale)
+    found = []
+    for base in dict.fromkeys((lowest, min(lowest, scale))):
+        bits = tuple(0 if one is None else one - base for one in own)
+        if max(bits) <= LARGEST_DESCENT:
+            found.append(Entry(base, bits if any(bits) else ()))
+    return tuple(found)
