@@ -216,7 +216,7 @@ class _Pass:
         else:
             region.assign(size)
         floating = value.dtype is None or value.dtype.is_floating_point()
-        descent = spec.descents[self.model.graph.inputs.index(value)] if spec.descents else 0
+        descent = spec.descents[self.graph.inputs.index(value)] if spec.descents else 0
         if descent:
             region.assign(size)
         return Wire(_shape(value), (spec.input_scale if floating else 0) + descent)
