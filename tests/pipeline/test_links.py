@@ -1,6 +1,7 @@
 """Links by commitment and private inputs: who sees what, from the options to the verdict."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import networks
@@ -10,6 +11,7 @@ from pipeline_case import Case
 from zkprep import audit
 from zkprep.backends.fake import FakeBackend
 from zkprep.chain import Verdict
+from zkprep.claim import Wire
 from zkprep.errors import InputError, LinkMismatch
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
 from zkprep.report.types import Report
@@ -27,21 +29,20 @@ def accepted(case: Case, report: Report, run: str = "run") -> Verdict:
 
 
 def test_every_link_is_committed(skip: Case) -> None:
-    report = skip.prove(Options(blocks=4, links=COMMITTED))
+    report = skip.prove(Options(blocks=6, links=COMMITTED))
     verdict = accepted(skip, report)
-    assert (verdict.links, verdict.committed, verdict.private) == (4, 4, ())
+    assert (verdict.links, verdict.committed, verdict.private) == (6, 6, ())
     claim = audit.claim_of(skip.folder / "run")
-    first, middle, _, last = claim.slices
+    first, middle, _, _, join, _ = claim.slices
     seen = [(s.spec.input_visibility, s.spec.output_visibility) for s in claim.slices]
     assert seen == [
         ("public", "polycommit"),
-        ("polycommit", "polycommit"),
-        ("polycommit", "polycommit"),
+        *[("polycommit", "polycommit")] * 4,
         ("polycommit", "public"),
     ]
     assert len({s.spec.logrows for s in claim.slices}) == 1
     assert [port.start for port in (*middle.inputs, *middle.outputs)] == [0, 1]
-    assert [port.start for port in (*last.inputs, *last.outputs)] == [0, 1, 0]
+    assert [port.start for port in (*join.inputs, *join.outputs)] == [0, 1, 2]
     assert not any(s.spec.checks_boundary for s in claim.slices)
     assert len(first.outputs) == 1
 
@@ -93,12 +94,17 @@ def test_a_private_whole_model(skip: Case) -> None:
     assert (verdict.private, list(verdict.outputs)) == (("image",), ["logits"])
 
 
+def _readers(wires: Sequence[Wire], tensor: str) -> set[int]:
+    return {wire.target.slice for wire in wires if wire.tensor == tensor}
+
+
 def test_a_named_link_spreads_over_the_sides_it_shares(skip: Case) -> None:
-    skip.prove(Options(blocks=4))
+    skip.prove(Options(blocks=6))
     wires = audit.claim_of(skip.folder / "run").wires
-    named = Links(Link.PUBLIC, {wires[0].tensor: Link.POLYCOMMIT})
-    verdict = accepted(skip, skip.prove(Options(blocks=4, links=named), out="named"), "named")
-    sides = {w.target.slice for w in wires if w.tensor == wires[0].tensor}
+    read_twice = next(w.tensor for w in wires if len(_readers(wires, w.tensor)) == 2)
+    named = Links(Link.PUBLIC, {read_twice: Link.POLYCOMMIT})
+    verdict = accepted(skip, skip.prove(Options(blocks=6, links=named), out="named"), "named")
+    sides = _readers(wires, read_twice)
     alike = [w for w in wires if w.target.slice in sides]
     assert verdict.committed == len({w.target for w in alike}) > 1
 
@@ -149,8 +155,8 @@ def test_a_name_that_is_no_link_is_refused(skip: Case) -> None:
 
 
 def test_links_that_share_a_side_cannot_differ(skip: Case) -> None:
-    skip.prove(Options(blocks=4))
-    target = audit.claim_of(skip.folder / "run").slices[3]
+    skip.prove(Options(blocks=6))
+    target = audit.claim_of(skip.folder / "run").slices[4]
     modes = dict(zip([p.tensor for p in target.inputs], Link, strict=True))
     with pytest.raises(InputError, match="share sides of slices: give them one mode"):
-        skip.prove(Options(blocks=4, links=Links(Link.PUBLIC, modes)), out="mixed")
+        skip.prove(Options(blocks=6, links=Links(Link.PUBLIC, modes)), out="mixed")

@@ -35,12 +35,12 @@ def _digest(report: Report) -> str:
 
 
 def test_a_skip_across_slices(skip: Case) -> None:
-    report = skip.prove(Options(blocks=4))
+    report = skip.prove(Options(blocks=6))
     assert report.verdict is not None
     assert report.verdict.accepted
-    assert report.verdict.proofs == 4
-    # Three wires along the chain and one for the skip that passes two slices by.
-    assert report.verdict.links == 4
+    assert report.verdict.proofs == 6
+    # Five wires along the chain and one for the skip that passes two slices by.
+    assert report.verdict.links == 6
     assert set(report.variants) == {"ezkl", "plain", "prepared"}
     plain, prepared = report.variants["plain"].total, report.variants["prepared"].total
     assert plain is not None

@@ -5,6 +5,7 @@ by the same prices, its circuit is fitted as well, and what EZKL makes of both d
 """
 
 from dataclasses import replace
+from math import inf
 
 from zkprep.cost.circuit import layout
 from zkprep.cost.work import predict
@@ -36,7 +37,7 @@ def cheapest(job: Job) -> Fit:
     try:
         fit, sized = _found(job)
     except _UNFIT:
-        if not _may_be_whole(job):
+        if not _may_be_whole(job) or estimated_whole(job) == inf:
             raise
         return _found(_whole(job))[0]
     if len(sized) == 1 or not _may_be_whole(job):

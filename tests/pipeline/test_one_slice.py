@@ -1,0 +1,99 @@
+"""One slice where it costs no more than the cut: asked for where it may, kept where it does."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pipeline_case import Case
+
+from zkprep.errors import Imprecise, TooLarge
+from zkprep.options import Baselines, Link, Links, Options
+from zkprep.proving import search
+from zkprep.proving.job import Fit, Job
+
+
+class Prover:
+    """What searches find: CPU seconds of the cut, in so many slices, and of one slice."""
+
+    def __init__(self, cut: float | Exception, whole: float | Exception, slices: int = 3) -> None:
+        self.made = {False: cut, True: whole}
+        self.slices = slices
+        self.asked: list[bool] = []
+
+    def found(self, job: Job) -> tuple[Fit, list[float]]:
+        self.asked.append(job.fit.whole)
+        seconds = self.made[job.fit.whole]
+        if isinstance(seconds, Exception):
+            raise seconds
+        count = 1 if job.fit.whole else self.slices
+        return replace(job.fit, scale=9), [seconds / count] * count
+
+
+def chosen(
+    monkeypatch: pytest.MonkeyPatch, prover: Prover, estimate: float, options: Options | None = None
+) -> Fit:
+    """The fit where one slice is priced at `estimate`."""
+    monkeypatch.setattr(search, "_found", prover.found)
+    monkeypatch.setattr(search, "_spent", sum)
+    monkeypatch.setattr(search, "estimated_whole", lambda _: estimate)
+    nothing: Any = None
+    job = Job(nothing, nothing, nothing, nothing, (), (), options or Options())
+    return search.cheapest(job)
+
+
+@pytest.mark.parametrize("whole", [20.0, 30.0])
+def test_one_slice_is_kept_where_it_takes_no_more(
+    monkeypatch: pytest.MonkeyPatch, whole: float
+) -> None:
+    assert chosen(monkeypatch, Prover(30.0, whole), estimate=35.0) == Fit(scale=9, whole=True)
+
+
+def test_the_cut_is_kept_where_it_takes_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    prover = Prover(30.0, 31.0)
+    assert chosen(monkeypatch, prover, estimate=30.0) == Fit(scale=9)
+    assert prover.asked == [False, True]
+
+
+@pytest.mark.parametrize("refusal", [TooLarge("no"), Imprecise("no")])
+def test_the_cut_is_kept_where_one_slice_is_none(
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    assert chosen(monkeypatch, Prover(30.0, refusal), estimate=30.0) == Fit(scale=9)
+
+
+def test_one_slice_is_kept_where_there_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    prover = Prover(Imprecise("coarse"), 50.0)
+    assert chosen(monkeypatch, prover, estimate=50.0) == Fit(scale=9, whole=True)
+    assert prover.asked == [False, True]
+    with pytest.raises(Imprecise, match="coarse"):
+        chosen(monkeypatch, Prover(Imprecise("coarse"), 50.0), estimate=float("inf"))
+
+
+@pytest.mark.parametrize("estimate", [40.0, float("inf")])
+def test_what_is_far_dearer_or_too_large_is_not_fitted(
+    monkeypatch: pytest.MonkeyPatch, estimate: float
+) -> None:
+    prover = Prover(30.0, 1.0)
+    assert chosen(monkeypatch, prover, estimate) == Fit(scale=9)
+    assert prover.asked == [False]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [Options(blocks=3), Options(workers=2), Options(links=Links(Link.POLYCOMMIT))],
+)
+def test_a_cut_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch, options: Options) -> None:
+    prover = Prover(30.0, 1.0)
+    assert chosen(monkeypatch, prover, 1.0, options) == Fit(scale=9)
+    assert prover.asked == [False]
+
+
+def test_more_workers_prove_more_slices(skip: Case) -> None:
+    one, two = (
+        skip.prove(Options(workers=workers, baselines=Baselines.NONE), out=f"run{workers}")
+        for workers in (1, 4)
+    )
+    counts = [len(report.variants["prepared"].slices) for report in (one, two)]
+    assert counts[0] < counts[1]
+    for report in (one, two):
+        assert report.verdict is not None and report.verdict.accepted
