@@ -6,9 +6,12 @@ import pytest
 from cost_networks import network
 from msgspec.structs import replace
 
-from zkprep.cost.price import _between, price
-from zkprep.cost.supposed import LARGEST_TABLE
+from zkprep.circuit import CircuitSpec
+from zkprep.cost.circuit import layout
+from zkprep.cost.price import price
+from zkprep.cost.supposed import LARGEST_TABLE, LOGROWS, supposed_settings
 from zkprep.cost.walk import walk
+from zkprep.cost.work import predict
 
 IMAGE = "float[1,4,16,16] x"
 POOL = "kernel_shape=[2,2], strides=[2,2]"
@@ -22,7 +25,7 @@ def test_a_sort_raises_the_degree_of_the_whole_circuit() -> None:
     pooled, averaged = (
         price(priced(f"r = Relu(x)  y = {pool}<{POOL}>(r)")) for pool in ("MaxPool", "AveragePool")
     )
-    assert (pooled.degree, averaged.degree) == (6, 5)
+    assert pooled.degree > averaged.degree == 5
 
 
 def test_sorted_copies_are_counted_as_ezkl_counts_them() -> None:
@@ -34,7 +37,7 @@ def test_a_table_keeps_the_rows_up_and_the_scale_down() -> None:
     plain = price(priced("y = Relu(x)"))
     table = price(priced("y = Sigmoid(x)"))
     assert table.cells < plain.cells
-    assert table.seconds > plain.seconds
+    assert table.seconds / table.cells > plain.seconds / plain.cells
     assert table.spec.logrows > plain.spec.logrows
 
 
@@ -58,9 +61,32 @@ def test_no_table_is_larger_than_ezkl_can_hold() -> None:
     assert 24 << (8 * made.spec.scale_rebase_multiplier) <= LARGEST_TABLE
 
 
-def test_cells_at_any_number_of_digits_follow_from_two() -> None:
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 7])
+def test_cells_at_any_digits_and_columns_follow_from_one_walk(width: int) -> None:
     model = priced(f"r = Relu(x)  p = MaxPool<{POOL}>(r)  y = Sqrt(p)")
+    spec = replace(price(model).spec, scale_rebase_multiplier=1)
+    laid = walk(model, replace(spec, num_inner_cols=2, decomp_legs=2))
     for legs in range(1, 7):
-        spec = replace(price(model).spec, decomp_legs=legs, scale_rebase_multiplier=1)
-        ends = (walk(model, replace(spec, decomp_legs=n)) for n in (2, 4))
-        assert _between(*ends, legs) == pytest.approx(walk(model, spec).total, abs=4)
+        there = walk(model, replace(spec, num_inner_cols=width, decomp_legs=legs))
+        # What each of the 256 windows may leave of a row.
+        assert laid.cells_of(width, legs) == pytest.approx(there.total, abs=256 * width * 2)
+    assert laid.cells_of(2, 2) == laid.total
+
+
+def test_the_number_of_inner_columns_is_the_one_of_least_work() -> None:
+    model = priced("c = MatMul(x, w)  y = Relu(c)", "float[64,30] x", w=(30, 30))
+    made = price(model)
+    assert made.spec.num_inner_cols != 2
+    assert made.seconds < _at_width(model, made.spec, 2)
+
+
+def _at_width(model: ir.Model, spec: CircuitSpec, width: int) -> float:
+    """Least seconds over all numbers of rows."""
+    moved = replace(spec, num_inner_cols=width)
+    cells = walk(model, moved).total
+    made = (
+        layout(supposed_settings(cells, moved, logrows, shuffled=0, tables=()))
+        for logrows in LOGROWS
+        if logrows >= spec.logrows - 1
+    )
+    return min(predict(one).prove_cpu_seconds for one in made)

@@ -13,8 +13,9 @@ the w cells when one alone is longer than a column.
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs`, `src/circuit/ops/region.rs` (flush, dummy_loop).
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Region:
         checked: values that were decomposed besides.
         shuffled: rows of the columns that hold sorted copies.
         inverts: whether a reciprocal or a root is among the gadgets.
+        dots: dot products by their length, those of decompositions left out.
     """
 
     width: int
@@ -40,6 +42,12 @@ class Region:
     checked: int = 0
     shuffled: int = 0
     inverts: bool = False
+    dots: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def decomposed(self) -> int:
+        """Values that were decomposed, in a division three each."""
+        return self.checked + 3 * self.divided
 
     def assign(self, n: int) -> None:
         """Place `n` cells one after the other."""
@@ -51,27 +59,36 @@ class Region:
 
     def dot(self, n: int, length: int) -> None:
         """`n` dot products (or sums, or products) over `length` elements each."""
+        self.fill(n, length)
+        self.dots[length] += n
+
+    def fill(self, n: int, length: int) -> None:
+        """`n` times as many full rows as hold `length` cells, from a full row on."""
         if n:
             self.flush()
-            self.cells += n * -(-length // self.width) * self.width
+            self.cells += n * padded(length, self.width)
 
     def repeat(self, n: int, body: Callable[[], None]) -> None:
         """`body`, `n` times; what it costs depends only on where in a row it starts."""
-        costs: dict[int, tuple[int, int, int]] = {}
+        before = self.shuffled, self.checked, self.dots
+        costs: dict[int, int] = {}
         for _ in range(n):
-            start, shuffled, checked = self.cells, self.shuffled, self.checked
-            known = costs.get(start % self.width)
-            if known is None:
-                body()
-                costs[start % self.width] = (
-                    self.cells - start,
-                    self.shuffled - shuffled,
-                    self.checked - checked,
-                )
-            else:
-                self.cells += known[0]
-                self.shuffled += known[1]
-                self.checked += known[2]
+            place = self.cells % self.width
+            if place in costs:
+                self.cells += costs[place]
+                continue
+            start, self.shuffled, self.checked, self.dots = self.cells, 0, 0, Counter()
+            body()
+            costs[place] = self.cells - start
+        if n:
+            self.shuffled = before[0] + n * self.shuffled
+            self.checked = before[1] + n * self.checked
+            self.dots = before[2] + Counter({length: n * k for length, k in self.dots.items()})
+
+
+def padded(length: int, width: int) -> int:
+    """Cells of as many full rows as hold `length`."""
+    return -(-length // width) * width
 
 
 def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
@@ -86,7 +103,7 @@ def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
         equals_zero(region, n)
         region.assign(2 * n)
     region.assign(n * region.legs)
-    region.dot(n, region.legs)
+    region.fill(n, region.legs)
     region.assign(2 * n)
 
 
@@ -207,7 +224,7 @@ def convolve(region: Region, n: int, length: int, held: int, *, biased: bool = T
     region.assign(held)
     region.dot(n, length)
     if biased:
-        region.assign(n * region.width)
+        region.dot(n, 1)
 
 
 def _distance(region: Region, n: int) -> None:

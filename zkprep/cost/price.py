@@ -3,8 +3,9 @@
 Cells alone do not say it: a sort raises the degree of the whole circuit, a static table keeps it
 from having few rows and from deferring rebases, a deferred rebase takes longer digits. So a model
 is laid out as one circuit for every rebase multiplier and number of rows, with the digits that
-hold its largest integers, and the least work counts. Values are not known here: integers are taken
-to be HEADROOM bits longer than the scale of the tensor that has the most.
+hold its largest integers; at the best of these other numbers of inner columns are tried, and the
+least work counts. Values are not known here: integers are taken to be HEADROOM bits longer than the
+scale of the tensor that has the most.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ import onnx_ir as ir
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
-from zkprep.cost.cells import boundary_input
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
 from zkprep.cost.walk import Walk, walk
@@ -33,7 +33,8 @@ LARGEST_BITS = 80
 """What range checks may reach."""
 
 MULTIPLIERS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
-_FEW, _MANY = 2, 4
+WIDTHS = (1, 3, 5, 7)
+"""Inner columns that are tried besides two (zkprep.tune.circuits)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +56,57 @@ class Price:
 
 def price(model: ir.Model, spare: int = 0) -> Price:
     """The cheapest circuit of `model` as one slice, with `spare` bits more per integer."""
-    return min(_prices(model, HEADROOM + spare), key=lambda one: (one.seconds, one.cells))
+    best, laid = min(_plans(model, HEADROOM + spare), key=lambda plan: _order(plan[0]))
+    return min((best, *_of_other_widths(laid, best.spec, HEADROOM + spare)), key=_order)
 
 
-def _prices(model: ir.Model, headroom: int) -> Iterator[Price]:
+def _order(one: Price) -> tuple[float, int]:
+    return one.seconds, one.cells
+
+
+def _plans(model: ir.Model, headroom: int) -> Iterator[tuple[Price, Walk]]:
     """One per multiplier that makes a difference and number of rows that has room."""
     before: dict[str, int] = {}
     for multiplier in MULTIPLIERS:
-        laid = walk(model, _spec(multiplier, _FEW))
+        laid = walk(model, _spec(multiplier))
         scales = dict(laid.scales)
-        entries = max((TABLE_REACH << scale for _, scale in laid.tables), default=0)
-        bits = max(scales.values(), default=0) + headroom
-        too_large = bits > LARGEST_BITS or entries > LARGEST_TABLE
+        too_large = _bits(laid, headroom) > LARGEST_BITS or _entries(laid) > LARGEST_TABLE
         if scales == before or (before and too_large):
             return
         before = scales
-        other = walk(model, _spec(multiplier, _MANY))
         for logrows in LOGROWS:
-            base = 2**logrows - TABLE_RESERVED_ROWS
-            legs = next((n for n in LEGS if base**n > 2**bits), None)
-            if legs is not None and (entries <= base or logrows == LOGROWS[-1]):
-                spec = replace(_spec(multiplier, legs), logrows=logrows)
-                yield _price(laid, _between(laid, other, legs), spec)
+            spec = replace(_spec(multiplier), logrows=logrows)
+            if (made := _price(laid, spec, headroom)) is not None:
+                yield made, laid
 
 
-def _between(few: Walk, many: Walk, legs: int) -> int:
-    """Cells at a number of legs from those at two others: they grow with the decomposition.
+def _of_other_widths(laid: Walk, best: CircuitSpec, headroom: int) -> Iterator[Price]:
+    """With other inner columns, at the rows that are best with two, or about as many."""
+    for width in WIDTHS:
+        for logrows in range(best.logrows - 1, best.logrows + 2):
+            spec = replace(best, num_inner_cols=width, logrows=logrows)
+            if logrows in LOGROWS and (made := _price(laid, spec, headroom)) is not None:
+                yield made
 
-    Exact but for rows that an odd number of cells leaves half full.
-    """
-    start, end = (boundary_input(_checked(n)) for n in (_FEW, _MANY))
-    share = (boundary_input(_checked(legs)) - start) / (end - start)
-    return round(few.total + share * (many.total - few.total))
+
+def _bits(laid: Walk, headroom: int) -> int:
+    """Of the largest integers."""
+    return max(laid.scales.values(), default=0) + headroom
 
 
-def _price(laid: Walk, cells: int, spec: CircuitSpec) -> Price:
+def _entries(laid: Walk) -> int:
+    """Of the largest static table."""
+    return max((TABLE_REACH << scale for _, scale in laid.tables), default=0)
+
+
+def _price(laid: Walk, spec: CircuitSpec, headroom: int) -> Price | None:
+    """Of the circuit with the fewest digits that hold its integers, if its tables have room."""
+    base = 2**spec.logrows - TABLE_RESERVED_ROWS
+    legs = next((n for n in LEGS if base**n > 2 ** _bits(laid, headroom)), None)
+    if legs is None or (_entries(laid) > base and spec.logrows != LOGROWS[-1]):
+        return None
+    spec = replace(spec, decomp_legs=legs)
+    cells = laid.cells_of(spec.num_inner_cols, legs)
     made = layout(_supposed(laid, cells, spec))
     return Price(predict(made).prove_cpu_seconds, cells, made.degree, spec)
 
@@ -106,17 +123,11 @@ def _supposed(laid: Walk, cells: int, spec: CircuitSpec) -> Settings:
     )
 
 
-def _checked(legs: int) -> CircuitSpec:
-    """A circuit that decomposes its inputs."""
-    return CircuitSpec(decomp_legs=legs)
-
-
-def _spec(multiplier: int, legs: int) -> CircuitSpec:
+def _spec(multiplier: int) -> CircuitSpec:
     return CircuitSpec(
         input_scale=SCALE,
         param_scale=SCALE,
         scale_rebase_multiplier=multiplier,
-        decomp_legs=legs,
         checks_boundary=False,
         integer_constants=True,
     )

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from zkprep.circuit import CircuitSpec
 from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call, constant_of, shape_of
-from zkprep.cost.gadgets import Region
+from zkprep.cost.gadgets import Region, padded
 from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
 from zkprep.cost.moves import Moved, moved
 from zkprep.cost.nodes import Circuit, Key, Shape, Wire
@@ -58,6 +58,7 @@ class Walk:
         shuffled: rows of the columns that hold sorted copies.
         tables: static lookup tables, as function and scale of what it reads.
         held: largest integer that range checks meet besides the tensors' own.
+        region: where it was laid out.
     """
 
     nodes: tuple[Laid, ...]
@@ -66,6 +67,18 @@ class Walk:
     shuffled: int
     tables: frozenset[tuple[str, int]]
     held: float
+    region: Region
+
+    def cells_of(self, width: int, legs: int) -> int:
+        """Cells at another number of inner columns and of digits.
+
+        Exact but for rows that are left half full.
+        """
+        region, cells = self.region, self.total
+        for length, n in region.dots.items():
+            cells += n * (padded(length, width) - padded(length, region.width))
+        digits = 2 * (legs - region.legs) + padded(legs, width) - padded(region.legs, region.width)
+        return cells + region.decomposed * digits
 
 
 def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
@@ -124,7 +137,8 @@ class _Pass:
             if value.name and not wire.is_constant
         }
         region, tables = self.circuit.region, frozenset(self.circuit.tables)
-        return Walk(nodes, region.cells, scales, region.shuffled, tables, self._held())
+        held = self._held()
+        return Walk(nodes, region.cells, scales, region.shuffled, tables, held, region)
 
     def _held(self) -> float:
         """What the circuit says; of inverses, roots and unknown nodes, products of two scales."""
