@@ -111,8 +111,8 @@ SWISH = "h = HardSigmoid<alpha=0.16666667>(x) y = Mul(h, x)"
 def test_a_table_is_taken_where_it_is_cheaper() -> None:
     """Not for few elements, where a table keeps the circuit from having few rows."""
     small, large = (
-        rewritten(model(f"(float[1,{channels},16,16] x) => (float y)", SWISH), HardSigmoids())
-        for channels in (1, 64)
+        rewritten(model(f"(float[1,{channels},8,8] x) => (float y)", SWISH), HardSigmoids())
+        for channels in (1, 256)
     )
     assert "HardSwish" not in operators(small.model)
     assert operators(large.model) == ["HardSwish"]

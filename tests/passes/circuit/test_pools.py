@@ -1,5 +1,7 @@
 """Pools as maxima and sums of two, activations below pools: shapes, shared operations, guards."""
 
+import re
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -76,7 +78,7 @@ def test_no_window_is_sorted(name: str) -> None:
     assert {"MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"}.isdisjoint(
         operators(result.model)
     )
-    assert "degree 6 to 5" in result.applied[0].saving
+    assert re.search(r"degree \d to 5", result.applied[0].saving)
 
 
 def test_a_pool_of_one_element_is_left() -> None:
