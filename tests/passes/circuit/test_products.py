@@ -5,7 +5,6 @@ import re
 import numpy as np
 import onnx_ir as ir
 import pytest
-from construct import whole
 from rewriting import IMAGE, model, operators, reasons, rewritten, weights
 
 from zkprep.model import run, seeded_inputs
@@ -15,7 +14,6 @@ from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.products import ProductsOfThree
 from zkprep.passes.oracle import compare
-from zkprep.passes.repair.draft import repair
 
 ROWS = "(float[1,4,16] x) => (float y)"
 PAIR = "(float[1,4,16] x, float[1,4,16] z, float[1,4,1] r) => (float y)"
@@ -125,12 +123,18 @@ def test_a_norm_whose_mean_is_read_stays() -> None:
     assert reasons(run_passes(before, [LayerNormsByEinsum()])) == ["its mean or deviation is read"]
 
 
-def test_a_relu_whose_sign_matters_stays() -> None:
-    """A padded MaxPool of something that may be negative is none that EZKL computes."""
-    pool = "kernel_shape=[3,3], pads=[1,1,1,1]"
-    before = model(IMAGE, f"r = Relu(x) s = Transpose<perm=[0,1,3,2]>(r) y = MaxPool<{pool}>(s)")
-    (reason,) = reasons(run_passes(before, [RelusByAbs()]))
-    assert reason == "what reads it counts on it not to be negative"
+@pytest.mark.parametrize(
+    "readers",
+    [
+        "s = Transpose<perm=[0,1,3,2]>(r) y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(s)",
+        "c = Conv<kernel_shape=[1,1]>(r, w) y = Add(c, r)",
+        "y = Identity(r)",
+    ],
+    ids=["a sign that matters", "a sum", "an output"],
+)
+def test_a_relu_that_not_only_products_read_stays(readers: str) -> None:
+    (reason,) = reasons(run_passes(made(IMAGE, f"r = Relu(x) {readers}"), [RelusByAbs()]))
+    assert reason == "what reads it needs its scale or its sign"
 
 
 @pytest.mark.parametrize("name", ["Relu", "ReLU6"])
@@ -149,20 +153,12 @@ def test_an_end_gets_its_relus_back(name: str) -> None:
 
 
 def test_an_end_behind_copies_gets_its_relus_back_too() -> None:
-    before = model(
-        IMAGE,
-        "r = Relu(x) s = Reshape(r, f) y = Transpose<perm=[1,0]>(s)",
-        f=whole(4, 64),
-    )
-    halved = repair(before, "a test", _halved).model
-    back = run_passes(halved, [RelusAtEnds(frozenset(["y"]))]).model
+    copies = "c = Conv<kernel_shape=[1,1]>(x, w) r = Relu(c) s = Transpose<perm=[0,1,3,2]>(r) "
+    before = made(IMAGE, f"{copies} y = Conv<kernel_shape=[1,1]>(s, w)")
+    halved = rewritten(before, RelusByAbs()).model
+    assert "Abs" in operators(halved)
+    back = run_passes(halved, [RelusAtEnds(frozenset(["s"]))]).model
     assert operators(back) == operators(before)
-
-
-def _halved(node: ir.Node, draft: object) -> object:
-    from zkprep.passes.circuit.absolutes import _rule
-
-    return _rule(node, draft)  # type: ignore[arg-type]
 
 
 def test_bounds_below_zero_are_no_relu6() -> None:

@@ -7,10 +7,11 @@ value takes one, a sum one, and the half moves the binary point for one: D + 3 c
 and 2D + 6 against 2D + 14, where D is what a decomposition into digits costs. The identities hold
 for integers as for real numbers.
 
-The half adds a bit to the scale, which the next rebase takes back. Tensors that a slice puts out
-keep the scale that rebases leave, since those that are read together need one: `RelusAtEnds` writes
-Relus there again. Source: ONNX operators Relu, Abs; EZKL `src/circuit/ops/layouts.rs`, decompose,
-abs and leaky_relu.
+The half adds a bit to the scale, which the rebase of a product takes back; so only what products
+alone read is written so: a sum of a larger scale would be rebased for itself. Tensors that a slice
+puts out keep the scale that rebases leave, since those that are read together need one:
+`RelusAtEnds` writes Relus there again. Source: ONNX operators Relu, Abs; EZKL
+`src/circuit/ops/layouts.rs`, decompose, abs and leaky_relu.
 """
 
 from dataclasses import dataclass
@@ -27,20 +28,13 @@ from zkprep.passes.repair.draft import Array, Draft, known, operand, repair
 TITLE = "Relu by an absolute value"
 BACK = "Relu at a slice's end"
 
-_READ_SIGNS = frozenset(("Cast", "MaxPool"))
-_KEEP_SCALE = frozenset(
+_PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
+_COPIES = frozenset(
     (
-        "AveragePool",
-        "Concat",
         "Flatten",
         "Gather",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
         "Identity",
-        "MaxPool",
         "Pad",
-        "ReduceMax",
-        "ReduceSum",
         "Reshape",
         "Slice",
         "Split",
@@ -81,8 +75,8 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     bounded = _bounded(node)
     if bounded is None and (node.op_type == "Sub" or _is_bounded(node)):
         return None
-    if _reaches(node.outputs[0], _READ_SIGNS):
-        return "what reads it counts on it not to be negative"
+    if not _is_multiplied(node.outputs[0]):
+        return "what reads it needs its scale or its sign"
     data = operand(node, 0) if bounded is None else bounded.data
     absolute = draft.op("Abs", data)
     if bounded is None:
@@ -177,20 +171,22 @@ def _is_abs(node: ir.Node) -> bool:
 def _reaches_end(value: ir.Value, ends: frozenset[str]) -> bool:
     """Whether it is one of `ends`, perhaps through what keeps the scale."""
     return value.name in ends or any(
-        use.node.op_type in _KEEP_SCALE and any(_reaches_end(v, ends) for v in use.node.outputs)
+        use.node.op_type in _COPIES and any(_reaches_end(v, ends) for v in use.node.outputs)
         for use in value.uses()
     )
 
 
-def _reaches(value: ir.Value, operators: frozenset[str]) -> bool:
-    """Whether one of `operators` reads it, perhaps through what keeps scale and sign."""
-    return any(
-        use.node.op_type in operators
-        or (
-            use.node.op_type in _KEEP_SCALE
-            and any(_reaches(v, operators) for v in use.node.outputs)
+def _is_multiplied(value: ir.Value) -> bool:
+    """Whether products alone read it, perhaps through copies."""
+    readers = value.uses()
+    return (
+        bool(readers)
+        and not value.is_graph_output()
+        and all(
+            use.node.op_type in _PRODUCTS
+            or (use.node.op_type in _COPIES and all(map(_is_multiplied, use.node.outputs)))
+            for use in readers
         )
-        for use in value.uses()
     )
 
 
