@@ -7,6 +7,7 @@ from construct import IMAGE, PAIR, ROW, Construct, broken, normal, whole
 
 from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.casts import TruncateCasts
+from zkprep.passes.repair.einsums import EinsumsInPairs
 from zkprep.passes.repair.equalities import ChooseEquals
 from zkprep.passes.repair.extremes import ChooseMaxima
 from zkprep.passes.repair.functions import ExpandFunctions
@@ -162,6 +163,20 @@ CONSTRUCTS: Mapping[str, Construct] = {
         w=normal(3, 2, 1, 3)[:2],
         b=[0.7, -1.9],
         c=[0.7, -1.9],
+    ),
+    "an Einsum of three that share a summed axis": broken(
+        EinsumsInPairs(),
+        "(float[3,4] x, float[3] z) => (float y)",
+        'y = Einsum<equation="oc,cp,c->op">(w, x, z)',
+        "Einsum Einsum",
+        w=normal(2, 3),
+    ),
+    "an Einsum of four": broken(
+        EinsumsInPairs(),
+        "(float[3,4] x, float[3] z) => (float y)",
+        'y = Einsum<equation="oc, cp, c, cp -> po">(w, x, z, x)',
+        "Einsum Einsum Einsum",
+        w=normal(2, 3),
     ),
     "one output twice": broken(
         CopyTwinOutputs(),

@@ -109,6 +109,7 @@ FINE = {
     "constant less a ReLU": parsed(
         IMAGE, "h = Conv(x, w) r = Relu(h) y = Sub(c, r)", w=normal(3, 2, 3, 3), c=normal(3, 1, 1)
     ),
+    "Einsum of three": parsed(PAIR, 'y = Einsum<equation="ai,aj,i->ij">(x, z, c)', c=normal(6)),
     "Celu": parsed(ROW, "y = Celu(x)"),
     "InstanceNormalization": parsed(
         "(float[1,4,3,3] x) => (float y)",

@@ -11,6 +11,7 @@ from zkprep.passes.repair.casts import TruncateCasts
 from zkprep.passes.repair.clips import OpenClips
 from zkprep.passes.repair.differences import TurnDifferences
 from zkprep.passes.repair.dilations import StuffDilations
+from zkprep.passes.repair.einsums import EinsumsInPairs
 from zkprep.passes.repair.equalities import ChooseEquals
 from zkprep.passes.repair.expansions import ExpandInPlace
 from zkprep.passes.repair.extremes import ChooseMaxima
@@ -65,6 +66,7 @@ def repairs() -> tuple[Pass, ...]:
         OpenClips(),
         ChooseMaxima(),
         PlainPowers(),
+        EinsumsInPairs(),
         TurnDifferences(),
         TruncateCasts(),
         ChooseEquals(),
