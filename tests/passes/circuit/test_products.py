@@ -22,12 +22,18 @@ NUMBERS = {
     "B": weights(16),
     "ONES": np.ones(16),
     "two": np.float64(2),
+    "three": np.float64(3),
+    "eps": np.float64(1e-5),
     "six": np.float64(6),
     "zero": np.float64(0),
     "w": weights(4, 4, 1, 1),
     "half": np.float64(0.5),
     "S": weights(3, 5) + 2,
 }
+SPELLED = (
+    "m = ReduceMean<axes=[-1]>(x) c = Sub(x, m) q = Pow(c, two) v = ReduceMean<axes=[-1]>(q) "
+    "a = Add(v, eps) s = Sqrt(a) d = Div(c, s)"
+)
 NORM = "ReduceSum Mul Mul Sub Einsum Mul Add Sqrt Reciprocal"
 
 # A table keeps a circuit from deferring rebases, so that products are rescaled.
@@ -49,6 +55,18 @@ FORMS: dict[str, tuple[Pass, str, str, str]] = {
         "(float[2,3,5] x) => (float y)",
         "n = LayerNormalization<axis=1>(x, S) y = Tanh(n)",
         f"Reshape {NORM.replace('Einsum Mul', 'Einsum Mul Mul')} Einsum Reshape Tanh",
+    ),
+    "LayerNormalization spelled out": (
+        LayerNormsByEinsum(),
+        ROWS,
+        f"{SPELLED} k = Mul(G, d) n = Add(k, B) y = Tanh(n)",
+        f"Reshape {NORM} Einsum Reshape Add Tanh",
+    ),
+    "LayerNormalization spelled out, not scaled": (
+        LayerNormsByEinsum(),
+        ROWS,
+        f"{SPELLED.replace('Pow(c, two)', 'Mul(c, c)')} y = Tanh(d)",
+        f"Reshape {NORM} Einsum Reshape Tanh",
     ),
     "a gated product": (
         ProductsOfThree(),
@@ -79,7 +97,7 @@ FORMS: dict[str, tuple[Pass, str, str, str]] = {
 
 
 def made(interface: str, body: str) -> ir.Model:
-    used = re.findall(r"(?<=, )\w+(?=[,)])", body)
+    used = re.findall(r"\w+(?=[,)])", body)
     return model(interface, body, **{name: NUMBERS[name] for name in used if name in NUMBERS})
 
 
@@ -102,6 +120,14 @@ ALONE: dict[str, tuple[Pass, str, str]] = {
         "t = Tanh(x) a = Mul(t, z) b = Mul(a, z) y = Add(a, b)",
     ),
     "a sum": (ProductsOfThree(), PAIR, "t = Tanh(x) a = Add(t, z) y = Mul(a, z)"),
+    "another power": (LayerNormsByEinsum(), ROWS, f"{SPELLED} y = Tanh(d)".replace("two", "three")),
+    "another mean": (
+        LayerNormsByEinsum(),
+        "(float[1,16,16] x) => (float y)",
+        f"{SPELLED} y = Tanh(d)".replace("[-1]", "[1]", 1),
+    ),
+    "another axis": (LayerNormsByEinsum(), ROWS, f"{SPELLED} y = Tanh(d)".replace("[-1]", "[1]")),
+    "centred, and read": (LayerNormsByEinsum(), ROWS, f"{SPELLED} y = Add(d, c)"),
     "no bound": (
         RelusByAbs(),
         IMAGE,

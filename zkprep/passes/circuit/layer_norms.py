@@ -5,7 +5,8 @@ with f / 2**k = 1 / D for rows of D elements, 2**k >= D. The sum of squares is a
 with itself, and the product of three factors is one Einsum: each is brought back to its scale once,
 where EZKL brings back c, c / sqrt(v) and the product with the scale, every element of them. Factors
 2**-k move the binary point, so that neither the mean nor the variance of a long row is lost in the
-bits of a constant: 1 / 768 is 0 at 8 bits. Source: ONNX operator LayerNormalization (17); EZKL
+bits of a constant: 1 / 768 is 0 at 8 bits. Exporters' own spelling is taken for what it is
+(zkprep.passes.circuit.spelled_norms). Source: ONNX operator LayerNormalization (17); EZKL
 `src/circuit/ops/layouts.rs`, einsum_with_base_ops.
 """
 
@@ -18,6 +19,7 @@ import onnx_ir as ir
 
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import where_cheaper
+from zkprep.passes.circuit.spelled_norms import spelled
 from zkprep.passes.repair.draft import Draft, known, operand, sizes
 
 TITLE = "LayerNormalization with one rescale"
@@ -37,27 +39,48 @@ class LayerNormsByEinsum:
 
 
 def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
+    found = spelled(node)
+    if found is not None:
+        for one in found.nodes:
+            draft.absorb(one)
+        return _written(draft, found.data, found.axis, found.epsilon, (found.scale, None))
     data = operand(node, 0)
-    if node.op_type != "LayerNormalization" or data is None or data.dtype is None:
+    if node.op_type != "LayerNormalization" or data is None:
         return None
     if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
         return "its mean or deviation is read"
+    axis = node.attributes.get_int("axis", -1) % len(sizes(data))
+    epsilon = node.attributes.get_float("epsilon", _EPSILON)
+    return _written(draft, data, axis, epsilon, (operand(node, 1), operand(node, 2)))
+
+
+def _written(
+    draft: Draft,
+    data: ir.Value,
+    axis: int,
+    epsilon: float,
+    parameters: tuple[ir.Value | None, ir.Value | None],
+) -> ir.Value:
     shape = sizes(data)
-    axis = node.attributes.get_int("axis", -1) % len(shape)
     length = prod(shape[axis:])
     rows = draft.op("Reshape", data, draft.constant("rows", [prod(shape[:axis]), length]))
     centred = draft.op("Sub", rows, _mean(draft, rows, length))
     spread = draft.op("Einsum", centred, centred, equation="ij,ij->i")
     variance = _divided(draft, spread, length, exact=True)
-    epsilon = draft.constant("epsilon", node.attributes.get_float("epsilon", _EPSILON), data.dtype)
-    inverse = draft.op("Reciprocal", draft.op("Sqrt", draft.op("Add", variance, epsilon)))
-    result = _scaled(node, draft, centred, inverse)
+    shifted = draft.op("Add", variance, draft.constant("epsilon", epsilon, data.dtype))
+    inverse = draft.op("Reciprocal", draft.op("Sqrt", shifted))
+    result = _scaled(draft, centred, inverse, parameters)
     return draft.op("Reshape", result, draft.constant("shape", shape))
 
 
-def _scaled(node: ir.Node, draft: Draft, centred: ir.Value, inverse: ir.Value) -> ir.Value:
+def _scaled(
+    draft: Draft,
+    centred: ir.Value,
+    inverse: ir.Value,
+    parameters: tuple[ir.Value | None, ir.Value | None],
+) -> ir.Value:
     """Every row times its number, times the scale of the column, and shifted."""
-    scale, shift = operand(node, 1), operand(node, 2)
+    scale, shift = parameters
     values = known(scale)
     if scale is None or (values is not None and np.all(values == 1)):
         result = draft.op("Einsum", centred, inverse, equation="ij,i->ij")
