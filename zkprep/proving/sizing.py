@@ -33,6 +33,9 @@ PLENTY = 1 << 60
 
 _SPARE = 0.95
 
+_PART_SHARES = (1.0, 0.95, 0.9, 0.8)
+"""What the parts of a split operator may take of a slice's memory: tried in turn."""
+
 
 def cut(
     prepared: Prepared,
@@ -42,7 +45,8 @@ def cut(
 ) -> Slicing:
     """The cheapest cut of the prepared model within the options' limits.
 
-    Operators that no slice could hold are split first.
+    Operators that no slice could hold are split first; smaller than need be where that leaves no
+    room for what joins the parts, which costs no cells and has no slice of its own.
 
     Args:
         prepared: the model.
@@ -56,8 +60,17 @@ def cut(
     spec = planned(scale)
     room = memory or memory_limit(options)
     limits = Limits(room, options.max_logrows, options.blocks, options.workers)
-    split = fitted(prepared, Prices(spec, limits.memory, limits.max_logrows))
-    return apply_cut(split, choose_cut(split, limits, spec))
+    refused: TooLarge | None = None
+    for share in _PART_SHARES:
+        split = fitted(prepared, Prices(spec, int(share * room), limits.max_logrows))
+        try:
+            return apply_cut(split, choose_cut(split, limits, spec))
+        except TooLarge as error:
+            refused = refused or error
+            if not split.splits:
+                break
+    assert refused is not None
+    raise refused
 
 
 def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
