@@ -139,9 +139,8 @@ def test_sizes_are_exact_once_the_fixed_columns_are_known(circuit: Measured) -> 
 
 
 @every_circuit
-def test_fixed_columns_are_known_before_the_key_or_one_short(circuit: Measured) -> None:
-    short = circuit.fixed - layout(circuit.settings).fixed
-    assert short == (1 if circuit.name == "relu-w5" else 0)
+def test_fixed_columns_are_known_before_the_key(circuit: Measured) -> None:
+    assert layout(circuit.settings).fixed == circuit.fixed
 
 
 @pytest.mark.parametrize(

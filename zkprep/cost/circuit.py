@@ -131,7 +131,7 @@ class Layout:
 
     @property
     def fixed_estimate(self) -> int:
-        """Estimate of `fixed`: exact, or one short, on the circuits it was measured on."""
+        """Estimate of `fixed`: see zkprep.cost.selectors."""
         gates = compressed_columns(self.blocks, self.inner_columns, self.degree, self.poseidon)
         plain = self.constants + self.tables + 4 * self.poseidon
         return plain + self._complex_selectors + gates
