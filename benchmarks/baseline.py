@@ -1,17 +1,14 @@
 """What the corpus costs before and after, in exact counts: circuits/*/baseline.json, and the table.
 
-    python -m benchmarks.baseline [--calibrate] [CASE ...]
+    python -m benchmarks.baseline [CASE ...]
 
 Makes no keys. Counts are EZKL's own, within a fixed memory, so they do not depend on the machine;
 seconds and peaks are predicted for the reference machine of zkprep/cost/work.py. A baseline is
 keyed by the prover's version: those of other versions stay.
-
-Of a case that says `"calibration": "kept"` EZKL's own calibration takes up to hours. Its variants
-`ezkl` and `plain` are measured under --calibrate alone, and kept otherwise.
 """
 
-import argparse
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -24,7 +21,6 @@ import onnx
 from circuits import make
 from circuits.facts import facts
 from zkprep import api
-from zkprep.options import Baselines as Compared
 from zkprep.options import Options, parse_memory
 from zkprep.report.figures import count, percent, seconds, size
 from zkprep.report.types import Counts, Report, Variant
@@ -68,27 +64,17 @@ Baselines = dict[str, Baseline]
 """By the prover's version."""
 
 
-def measured(name: str, *, calibrate: bool = False) -> tuple[str, Baseline]:
+def measured(name: str) -> tuple[str, Baseline]:
     """The prover's version, and what a case costs under it; the cache's constants are used.
-
-    Args:
-        name: of the case.
-        calibrate: measure the variants that are kept otherwise.
 
     Raises:
         ZkprepError: the case cannot be prepared.
     """
-    case = make.case(name)
-    memory = str(case.get("memory", MEMORY))
-    keeps = case.get("calibration") == "kept" and not calibrate
-    compared = Compared.NONE if keeps else Compared.COUNT
+    memory = str(make.case(name).get("memory", MEMORY))
     with tempfile.TemporaryDirectory(prefix="zkprep-baseline-") as folder:
         model, data = make.build(name, Path(folder))
-        report = api.measure(model, data, Options(memory=parse_memory(memory), baselines=compared))
-    found = _baseline(report, memory)
-    if keeps and (before := recorded(name).get(report.prover)):
-        found = msgspec.structs.replace(found, variants=before.variants | found.variants)
-    return report.prover, found
+        report = api.measure(model, data, Options(memory=parse_memory(memory)))
+    return report.prover, _baseline(report, memory)
 
 
 def recorded(name: str) -> Baselines:
@@ -97,9 +83,9 @@ def recorded(name: str) -> Baselines:
     return msgspec.json.decode(path.read_bytes(), type=Baselines) if path.exists() else {}
 
 
-def record(name: str, *, calibrate: bool = False) -> None:
+def record(name: str) -> None:
     """Measure a case and keep it in its baseline.json."""
-    prover, found = measured(name, calibrate=calibrate)
+    prover, found = measured(name)
     document = msgspec.json.encode({**recorded(name), prover: found}, order="deterministic")
     path = make.FOLDER / name / "baseline.json"
     path.write_bytes(msgspec.json.format(document) + b"\n")
@@ -115,16 +101,12 @@ def table() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
     """Record the chosen cases, or all, and write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("cases", nargs="*", default=make.names())
-    parser.add_argument("--calibrate", action="store_true")
-    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="zkprep-cache-") as cache:
         os.environ["ZKPREP_CACHE"] = cache  # no calibration of this machine
-        for name in chosen.cases:
-            record(name, calibrate=chosen.calibrate)
+        for name in chosen or make.names():
+            record(name)
             print(name, flush=True)
     TABLE.write_text(table(), encoding="utf-8")
 
@@ -201,4 +183,4 @@ def _both(case: Baseline) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
