@@ -6,11 +6,16 @@ rebases as early as can be; it is asked only where the fewest of all would pay.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import numpy as np
+import onnx_ir as ir
 from msgspec.structs import replace
 
 from zkprep.cost.supposed import LEGS
 from zkprep.errors import BackendError
+from zkprep.room import usable_cores
 from zkprep.tune.chain import ScaleConflict, estimated, tuned
 from zkprep.tune.choice import Choice, Point
 from zkprep.tune.circuits import Circuits
@@ -37,7 +42,8 @@ def refined(
     try:
         _give(chain, [min(scale, FEWEST_BITS)] * len(chain))
         if _seconds(estimated(chain, scale, max_proof_bytes)) <= enough:
-            _give(chain, [_fewest_bits(circuits, scale, allowed) for circuits in chain])
+            with ThreadPoolExecutor(usable_cores()) as pool:
+                _give(chain, list(pool.map(partial(_fewest_bits, scale, allowed), chain)))
             coarse = tuned(chain, scale, max_proof_bytes)
             if _seconds(coarse) <= enough:
                 return coarse
@@ -52,9 +58,11 @@ def _give(chain: Sequence[Circuits], bits: Sequence[int | None]) -> None:
         circuits.param_scale = each
 
 
-def _fewest_bits(circuits: Circuits, scale: int, allowed: float) -> int:
+def _fewest_bits(scale: int, allowed: float, circuits: Circuits) -> int:
     """By bisection: more bits are finer."""
     low, high = min(scale, FEWEST_BITS), scale
+    if not _has_fractions(circuits.demand.model):
+        return low
     while low < high:
         bits = (low + high) // 2
         spec = replace(reference(Point(scale, bits, 1)), decomp_legs=LEGS[-2])
@@ -64,6 +72,12 @@ def _fewest_bits(circuits: Circuits, scale: int, allowed: float) -> int:
             fine = False
         low, high = (low, bits) if fine else (bits + 1, high)
     return high
+
+
+def _has_fractions(model: ir.Model) -> bool:
+    """Whether it has constants that are rounded at all: integers are taken at scale 0."""
+    arrays = (one.const_value for one in model.graph.initializers.values())
+    return any(np.any(np.mod(one.numpy(), 1)) for one in arrays if one is not None)
 
 
 def _seconds(choices: Sequence[Choice]) -> float:
