@@ -33,7 +33,7 @@ PLENTY = 1 << 60
 
 _SPARE = 0.95
 
-_PART_SHARES = (1.0, 0.95, 0.9, 0.8)
+_PART_SHARES = (1.0, 0.9, 0.7, 0.5)
 """What the parts of a split operator may take of a slice's memory: tried in turn."""
 
 
