@@ -164,7 +164,7 @@ def test_the_oracle_starts_anew_behind_a_coarsening_pass() -> None:
             weight.const_value = ir.Tensor(array, name="w")
             return PassResult(result, (Site("worse", ()),))
 
-    with pytest.raises(PassError, match="more than the limit 0.0001"):
+    with pytest.raises(PassError, match="more than the limit 1e-05"):
         run_passes(network("float16"), [SinglePrecision(HALVES), Worse()])
 
 
