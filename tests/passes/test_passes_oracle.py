@@ -53,6 +53,37 @@ def test_rounding_beyond_what_an_order_explains_is_a_difference() -> None:
     assert "more than the limit" in Oracle(there_and_back(2e5)).difference(there_and_back(0.0))
 
 
+def what_is_left(bound: float, *, by_relu: bool) -> ir.Model:
+    """x - max(x, bound): nothing, for inputs above the bound."""
+    net = Net()
+    net.input("x", 64)
+    if by_relu:
+        net.node("Sub", "x", net.constant("b", bound), out="above")
+        net.node("Relu", "above", out="kept")
+        net.node("Add", "kept", net.constant("c", bound), out="most")
+    else:
+        net.node("Max", "x", net.constant("b", bound), out="most")
+    net.node("Sub", "x", "most", out="y")
+    return net.output("y").model()
+
+
+def test_rounding_is_not_blamed_where_an_output_cancels_out() -> None:
+    exact, rounded = what_is_left(-9.5, by_relu=False), what_is_left(-9.5, by_relu=True)
+    feeds = seeded_inputs(exact, 0)
+    assert worst_error(run(exact, feeds)["y"], run(rounded, feeds)["y"]) > 1e-4
+    assert Oracle(exact).difference(rounded) == ""
+
+
+def test_an_error_of_the_algebra_is_found_where_an_output_cancels_out() -> None:
+    net = what_is_left(-9.5, by_relu=True)
+    shifted = Net()
+    shifted.input("x", 64)
+    shifted.node("Sub", "x", "x", out="rest")
+    shifted.node("Add", "rest", shifted.constant("f", 1e-6), out="y")
+    found = Oracle(net).difference(shifted.output("y").model())
+    assert "more than the limit 1e-05" in found
+
+
 def test_a_norm_that_kills_onnx_runtime_is_run_elsewhere() -> None:
     made = Net(14)
     made.input("x", 2, 3, 5, 5)

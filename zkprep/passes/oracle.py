@@ -6,6 +6,7 @@ relative error per element would trip over zeros, an absolute one over gains. Th
 whole net in the coarsest floating-point type the model holds; wrong fusions are off by a large part
 of max|ref|. Where single precision alone puts a deep net beyond its limit, up to ROUNDED, both
 models are evaluated in double, where the limit holds for the algebra and rounding is not blamed.
+So they are where an output all but cancels out and is off by that little of the inputs.
 
 The first of `zkprep.passes.evaluators` that can run the reference runs both, in pieces and on fewer
 inputs where the weights are large. A pass that coarsens the number format is held to the coarser
@@ -69,16 +70,17 @@ class Oracle:
             return f"the result does not run: {error}"
         limit = max(coarsest_limit(self._reference), coarsest_limit(self._feeds_of))
         found = _first_difference(pairs, limit)
-        if not found or limit != LIMITS[ir.DataType.FLOAT] or _first_difference(pairs, ROUNDED):
+        floors = [_largest(feeds) for feeds, _ in runs]
+        if (
+            not found
+            or limit != LIMITS[ir.DataType.FLOAT]
+            or _first_difference(pairs, ROUNDED, floors)
+        ):
             return found
-        return self._difference_in_double(model, limit)
-
-    def _difference_in_double(self, model: ir.Model, limit: float) -> str:
-        """As `difference`, on the first inputs; "" where nothing here computes it in double."""
         try:
-            return compare(self._in_double, _run_in_double(model, self._runs[1][0][0]), limit)
-        except InputError:
-            return ""
+            return compare(self._in_double, _run_in_double(model, runs[0][0]), limit)
+        except InputError:  # nothing here computes it in double
+            return _first_difference(pairs, ROUNDED)
 
     @functools.cached_property
     def _in_double(self) -> Feeds:
@@ -116,12 +118,27 @@ def _run_in_double(model: ir.Model, feeds: Feeds) -> Feeds:
     raise failures[0]
 
 
-def _first_difference(pairs: Sequence[tuple[Feeds, Feeds]], limit: float) -> str:
-    return next(filter(None, (compare(ref, got, limit) for ref, got in pairs)), "")
+def _first_difference(
+    pairs: Sequence[tuple[Feeds, Feeds]], limit: float, floors: Sequence[float] = ()
+) -> str:
+    """The first difference in any pair; `floors`: the least magnitude for each, if not the usual."""
+    least = floors or [_SMALLEST_SCALE] * len(pairs)
+    found = (compare(*pair, limit, floor) for pair, floor in zip(pairs, least, strict=True))
+    return next(filter(None, found), "")
 
 
-def compare(reference: Feeds, outputs: Feeds, limit: float) -> str:
-    """The first output that differs from `reference` by more than `limit`, in words; or ""."""
+def _largest(feeds: Feeds) -> float:
+    """The largest magnitude among inputs of floating-point numbers."""
+    floats = (array for array in feeds.values() if is_floating(array.dtype))
+    sizes = (float(np.max(np.abs(array.astype(np.float64)), initial=0.0)) for array in floats)
+    return max(sizes, default=0.0)
+
+
+def compare(reference: Feeds, outputs: Feeds, limit: float, floor: float = _SMALLEST_SCALE) -> str:
+    """The first output that differs from `reference` by more than `limit`, in words; or "".
+
+    `floor`: what counts as an output's largest magnitude at least.
+    """
     if list(reference) != list(outputs):
         return f"the outputs are {list(outputs)} instead of {list(reference)}"
     for name, expected in reference.items():
@@ -131,7 +148,7 @@ def compare(reference: Feeds, outputs: Feeds, limit: float) -> str:
                 f"output '{name}' is {actual.dtype}{list(actual.shape)} "
                 f"instead of {expected.dtype}{list(expected.shape)}"
             )
-        error = worst_error(expected, actual)
+        error = worst_error(expected, actual, floor)
         if not error <= limit:
             return (
                 f"output '{name}' differs by {error:.3g} of its largest magnitude, "
@@ -140,8 +157,10 @@ def compare(reference: Feeds, outputs: Feeds, limit: float) -> str:
     return ""
 
 
-def worst_error(expected: NDArray[Any], actual: NDArray[Any]) -> float:
-    """max|actual - expected| / max(1e-6, max|expected|), infinite where NaN or infinity moved.
+def worst_error(
+    expected: NDArray[Any], actual: NDArray[Any], floor: float = _SMALLEST_SCALE
+) -> float:
+    """max|actual - expected| / max(floor, max|expected|), infinite where NaN or infinity moved.
 
     Arrays that hold no floating-point numbers give 0 when equal and infinity otherwise.
     """
@@ -152,7 +171,7 @@ def worst_error(expected: NDArray[Any], actual: NDArray[Any]) -> float:
     special = np.array_equal(wanted[~finite], found[~finite], equal_nan=True)
     if not special or not np.all(np.isfinite(found[finite])):
         return np.inf
-    scale = max(_SMALLEST_SCALE, float(np.max(np.abs(wanted[finite]), initial=0.0)))
+    scale = max(_SMALLEST_SCALE, floor, float(np.max(np.abs(wanted[finite]), initial=0.0)))
     return float(np.max(np.abs(found[finite] - wanted[finite]), initial=0.0)) / scale
 
 
