@@ -94,7 +94,7 @@ def siamese(tmp_path: Path) -> Path:
     return tmp_path
 
 
-OPTIONS = Options(blocks=2, baselines=Baselines.NONE)
+OPTIONS = Options(blocks=4, baselines=Baselines.NONE)
 
 
 def test_equal_slices_are_set_up_once_and_proved_each(siamese: Path) -> None:
@@ -113,13 +113,14 @@ def prove_and_verify(folder: Path, backend: Backend) -> None:
     run = folder / "run"
     report = api.prove(folder / "model.onnx", folder / "input.json", run, OPTIONS, backend=backend)
     assert report.verdict is not None and report.verdict.accepted, report.verdict
-    assert [part.twin for part in report.variants["prepared"].slices] == ["", "000"]
-    assert ("slices", "2, of 1 distinct circuit") in facts(report)
+    assert [part.twin for part in report.variants["prepared"].slices] == ["", "", "000", "001"]
+    assert ("slices", "4, of 2 distinct circuits") in facts(report)
     stages = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    for stage, times in (("setup", 1), ("prove", 2)):
+    for stage, times in (("setup", 2), ("prove", 4)):
         assert [one["stage"] for one in stages].count(stage) == times
     claim = json.loads((run / "public/statement.json").read_bytes())
-    assert claim["slices"][0]["vk"] == claim["slices"][1]["vk"]
+    keys = [piece["vk"] for piece in claim["slices"]]
+    assert keys[:2] == keys[2:]
     audit.verify(run / "public", backend, model=folder / "model.onnx", allow_test_srs=True)
 
 
