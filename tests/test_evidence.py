@@ -15,10 +15,28 @@ from cheating import (
     other_model,
     run_arg,
     same_settings,
+    several,
 )
+from honest_chain import Example
+from msgspec.structs import replace
 
 from zkprep.errors import ProofRejected, StatementError, VerificationError
 from zkprep.felts import MODULUS, encode
+
+
+def _says_that_it_descends(example: Example) -> Example:
+    """A statement by which slice 1 reads scale 7 at scale 5."""
+    spec = replace(example.claim.slices[1].spec, input_scale=5, descents=(2,))
+    return example.with_slice(1, spec=spec)
+
+
+def test_a_descent_that_the_settings_agree_with_passes() -> None:
+    agreeing = several(
+        run_arg("input_scale", 5), field("model_input_scales", [5]), _says_that_it_descends
+    )
+    example = agreeing(HONEST)
+    assert example.verify().digest != HONEST.verify().digest
+
 
 REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
     # (4) files
@@ -110,6 +128,16 @@ REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
         "rebase_frac_zero_constants is True, the statement says False",
     ),
     "input scales": (field("model_input_scales", [9]), StatementError, "model_input_scales is [9]"),
+    "descent of a circuit that takes its input as it is": (
+        several(run_arg("input_scale", 5), _says_that_it_descends),
+        StatementError,
+        "slice 1: the settings' model_input_scales is [7], the statement says [5]",
+    ),
+    "descent of a circuit for another scale": (
+        several(field("model_input_scales", [5]), _says_that_it_descends),
+        StatementError,
+        "slice 1: the settings' input_scale is 7, the statement says 5",
+    ),
     "output scales": (
         field("model_output_scales", [9]),
         StatementError,
