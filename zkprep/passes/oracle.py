@@ -121,7 +121,7 @@ def _run_in_double(model: ir.Model, feeds: Feeds) -> Feeds:
 def _first_difference(
     pairs: Sequence[tuple[Feeds, Feeds]], limit: float, floors: Sequence[float] = ()
 ) -> str:
-    """The first difference in any pair; `floors`: the least magnitude for each, if not the usual."""
+    """The first difference in any pair; `floors`: of each, the least magnitude."""
     least = floors or [_SMALLEST_SCALE] * len(pairs)
     found = (compare(*pair, limit, floor) for pair, floor in zip(pairs, least, strict=True))
     return next(filter(None, found), "")
