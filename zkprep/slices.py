@@ -7,7 +7,7 @@ normalised and in the prepared model, and one partition cuts both. This module a
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
@@ -21,7 +21,6 @@ from zkprep.groups import members, node_graph, rewrite_groups, weighted_graph
 from zkprep.model import Feeds, Runner, input_specs, output_specs
 from zkprep.options import SCALES
 from zkprep.passes.base import Site, run_passes
-from zkprep.passes.circuit.absolutes import RelusAtEnds
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 from zkprep.prepare import Prepared
 from zkprep.splitting import LEFT
@@ -163,9 +162,6 @@ def apply_cut(prepared: Prepared, cut: Sequence[Sequence[str]]) -> Slicing:
         partition = slicer.Partition.from_groups(graph, cut)
     except slicer.SlicerError as error:
         raise InputError(f"the cut does not fit the model: {error}") from None
-    ends = frozenset(name for block in partition.blocks for name in block.outputs)
-    model = run_passes(prepared.model, (RelusAtEnds(ends),)).model
-    prepared = replace(prepared, model=model)
     slices = tuple(
         Slice(
             name=f"{index:03d}",

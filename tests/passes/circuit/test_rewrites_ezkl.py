@@ -11,7 +11,6 @@ from rewriting import DEFERRED, IMAGE, SPEC, in_ezkl, model, rewritten, weights
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
-from zkprep.passes.circuit.absolutes import RelusByAbs
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.gelu import ScaledGelu
@@ -151,23 +150,6 @@ CASES |= {
         "y = Tanh(m)",
         "(float[1,4,12] x) => (float y)",
         constants={"g": weights(12) + 1},
-    ),
-    "Relu by an absolute value": Case(
-        (RelusByAbs(),),
-        f"c = Conv<{SAME}>(x, w, b) r = Relu(c) y = Conv<{SAME}>(r, w)",
-        spec=DEFERRED,
-        constants={"w": weights(4, 4, 3, 3), "b": weights(4)},
-    ),
-    "ReLU6 by absolute values": Case(
-        (BoundsByRelu(), RelusByAbs()),
-        f"c = Conv<{SAME}>(x, w, b) r = Clip(c, lo, six) y = Conv<{SAME}>(r, w)",
-        spec=DEFERRED,
-        constants={
-            "w": weights(4, 4, 3, 3),
-            "b": weights(4),
-            "lo": np.float64(0),
-            "six": np.float64(0.6),
-        },
     ),
     "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),
 }

@@ -4,7 +4,6 @@ import onnx_ir as ir
 
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.base import Pass, PassResult, Site, run_passes
-from zkprep.passes.circuit.absolutes import RelusByAbs
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.duplicates import RemoveDuplicates
@@ -50,7 +49,6 @@ def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
         ProductsOfThree(),
         MaximaOfTwo(),
         MinimalFiltering(apart),
-        RelusByAbs(),
         SeparateBiases(),
     )
 
