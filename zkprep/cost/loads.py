@@ -12,8 +12,8 @@ When to divide back to a scale is chosen later, for each slice, so a price is th
   what is beyond is divided; every checked value has L digits. Not where a static table is or
   reads the slice, because it would have to hold as many bits;
 - never: a slice that checks nothing hands its outputs on at the scale they have grown to. A later
-  slice that checks ranges anyway divides them, `_HANDED_ON` cells each; hence only while they stay
-  below what a slice may put out.
+  slice that checks ranges anyway divides them, which is added; hence only while they stay below
+  what a slice may put out.
 
 Digits fill one table column. For every logrows a circuit of so many cells has a price; the least is
 taken of those that keep the memory and hold the public values. No price falls as a load grows.
@@ -47,8 +47,9 @@ _VALUE = 5
 _HANDED_ON_BITS = 53
 """What a slice may put out (zkprep.tune.demand)."""
 
-_HANDED_ON = 10
-"""Cells per element that leaves undivided: a later slice divides every third time or so."""
+_HANDED_ON = 2e-3
+"""CPU seconds per element that leaves undivided: a later slice divides every third time or so, at
+30 cells each of 0.2 ms."""
 
 _LOOKED_UP = 8
 """Largest value that a static table has an entry for, about."""
@@ -135,16 +136,18 @@ class Prices:
                 divides = np.minimum(divides, taken + loads.divided * share * division(spec))
         grown = (1 + loads.depth) * scale + _VALUE
         never = ~shuffles & ~at_once & (loads.checked == 0) & (grown <= _HANDED_ON_BITS)
-        handed = loads.cells + loads.handed_on * _HANDED_ON
+        handed = loads.handed_on * _HANDED_ON
+        cells = np.where(never, loads.cells, np.inf)
         return (
-            _Way(divides, checks, shuffles, tables),
-            _Way(np.where(never, handed, np.inf), np.zeros_like(checks), shuffles, tables),
+            _Way(divides, checks, shuffles, tables, np.zeros_like(divides)),
+            _Way(cells, np.zeros_like(checks), shuffles, tables, handed),
         )
 
     def _seconds(self, loads: Loads, way: "_Way") -> Floats:
         prices = self._prices(way)
         room = np.inf if self.memory is None else self.memory
-        return self._least(loads, way, np.where(prices[..., 1] <= room, prices[..., 0], np.inf))
+        fitting = np.where(prices[..., 1] <= room, prices[..., 0], np.inf)
+        return self._least(loads, way, fitting) + way.later
 
     def _least(self, loads: Loads, way: "_Way", prices: Floats) -> Floats:
         sizes = 2.0 ** np.array(LOGROWS)
@@ -169,12 +172,21 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way to lay slices out: cells, infinite where there is none, and kinds of arguments."""
+    """A way to lay slices out.
+
+    Attributes:
+        cells: infinite where there is no such way.
+        checks: whether ranges are checked.
+        shuffles: whether anything is sorted.
+        tables: whether anything is looked up.
+        later: CPU seconds that later slices take for it.
+    """
 
     cells: Floats
     checks: NDArray[np.bool_]
     shuffles: NDArray[np.bool_]
     tables: NDArray[np.bool_]
+    later: Floats
 
 
 class _Kind(NamedTuple):

@@ -78,7 +78,7 @@ def test_every_part_has_a_price_and_they_cost_little_more(tmp_path: Path) -> Non
     prices = Prices(SPEC, 200 * MB)
     limits = Limits(memory=200 * MB)
     parts = fitted(made, prices)
-    assert {one.tensor for one in parts.splits} >= {"b1"}
+    assert {one.tensor for one in parts.splits} & {"b1", "r1"}
     assert choose_cut(parts, limits, SPEC)
     with pytest.raises(TooLarge, match="operator 'n_c1' alone takes"):
         choose_cut(made, limits, SPEC)
