@@ -33,7 +33,9 @@ from zkprep.slices import Slicing, apply_cut, check_chain
 DOCUMENT = Path("docs/slicing.md")
 HEAD = Path(__file__).parent / "slicing.md.in"
 UNLIMITED = 1 << 50
-BUDGETS = ("4GiB", "1GiB", "256MiB")
+BUDGETS = {"4GiB": UNLIMITED, "1GiB": UNLIMITED, "256MiB": 8_000_000}
+"""Memory per slice, and the cells of the largest model for which it is asked: minutes beyond."""
+
 WORKERS = (1, 2, 4, 16)
 NODES = 10_000
 
@@ -81,7 +83,11 @@ def budgets(cases: Iterable[Case]) -> Iterator[tuple[str, ...]]:
     for case in cases:
         whole = total(drawn(sizing.cut(case.prepared, Options(blocks=1, memory=UNLIMITED))))
         requests = [("4 slices", Options(blocks=4, memory=UNLIMITED))]
-        requests += [(one, Options(memory=parse_memory(one))) for one in BUDGETS]
+        requests += [
+            (one, Options(memory=parse_memory(one)))
+            for one, most in BUDGETS.items()
+            if whole <= most
+        ]
         for said, options in requests:
             try:
                 slicing = sizing.cut(case.prepared, options)
