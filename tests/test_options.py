@@ -49,6 +49,8 @@ def test_dims_twice() -> None:
     [
         ({"scale": 0}, "--scale is 0; it must be from 1 to 30"),
         ({"blocks": 0}, "--blocks is 0"),
+        ({"workers": 0}, "--workers is 0"),
+        ({"blocks": 2, "workers": 2}, "--blocks and --workers were given"),
         ({"max_logrows": 40}, "--max-logrows is 40"),
         ({"max_proof_bytes": 0}, "--max-proof-bytes is 0"),
         ({"tolerance": 0.0}, "--tolerance is 0.0"),

@@ -89,9 +89,9 @@ def test_a_cut_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch, options
 
 
 def test_more_workers_prove_more_slices(skip: Case) -> None:
+    """In one run directory: another number of workers is another question."""
     one, two = (
-        skip.prove(Options(workers=workers, baselines=Baselines.NONE), out=f"run{workers}")
-        for workers in (1, 4)
+        skip.prove(Options(workers=workers, baselines=Baselines.NONE)) for workers in (1, 4)
     )
     counts = [len(report.variants["prepared"].slices) for report in (one, two)]
     assert counts[0] < counts[1]
