@@ -47,9 +47,9 @@ _VALUE = 5
 _HANDED_ON_BITS = 53
 """What a slice may put out (zkprep.tune.demand)."""
 
-_HANDED_ON = 2e-3
-"""CPU seconds per element that leaves undivided: a later slice divides every third time or so, at
-30 cells each of 0.2 ms."""
+_HANDED_ON = 1.1e-3
+"""CPU seconds per element that leaves undivided: a later slice divides every fifth time or so, when
+it could put out no more, at 30 cells of 0.2 ms."""
 
 _LOOKED_UP = 8
 """Largest value that a static table has an entry for, about."""
