@@ -112,6 +112,15 @@ def planned(scale: int | None = None) -> CircuitSpec:
     )
 
 
+def group_graph(
+    prepared: Prepared, groups: Mapping[str, str], spec: CircuitSpec
+) -> "nx.DiGraph[str]":
+    """The graph that cuts respect: groups with their weights."""
+    graph = weighted_graph(prepared.normalised, groups)
+    weigh(graph, group_weights(prepared.model, groups, spec))
+    return graph
+
+
 def choose_cut(
     prepared: Prepared, limits: Limits, spec: CircuitSpec
 ) -> tuple[tuple[str, ...], ...]:
@@ -122,13 +131,12 @@ def choose_cut(
         InputError: more slices asked for than there are operators.
     """
     groups = rewrite_groups(prepared.normalised, prepared.sites)
-    graph = weighted_graph(prepared.normalised, groups)
+    graph = group_graph(prepared, groups, spec)
     if limits.blocks is not None and limits.blocks > len(graph):
         raise InputError(
             f"--blocks asks for {limits.blocks} slices; "
             f"the model has {len(graph)} operators that a cut can part"
         )
-    weigh(graph, group_weights(prepared.model, groups, spec))
     prices = Prices(spec, limits.memory, limits.max_logrows)
     try:
         found = slicer.cut(

@@ -110,10 +110,11 @@ def weigh(graph: "nx.DiGraph[str]", weights: Mapping[str, Weights]) -> None:
         graph.nodes[group]["weights"] = own
 
 
-def whole_load(model: ir.Model, spec: CircuitSpec) -> Loads:
-    """The load of a model in one slice."""
+def whole_load(model: ir.Model, spec: CircuitSpec, *, prompt: bool = False) -> Loads:
+    """The load of a model in one slice; `prompt`: a static table in another slice follows it."""
     read, made = (sum(map(elements, side)) for side in (model.graph.inputs, model.graph.outputs))
-    return loads(model_weights(model, spec), read, made, spec)
+    own = model_weights(model, spec)
+    return loads(own._replace(prompt=own.divided * prompt), read, made, spec)
 
 
 def _beside(graph: "nx.DiGraph[str]", weights: Mapping[str, Weights]) -> dict[str, int]:
