@@ -25,6 +25,9 @@ from zkprep.tune.counts import Counts, point_of, reference
 from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, Demand
 from zkprep.wellformed import LARGEST_DEFERRED_SCALE
 
+_COLUMNS, _NEAR = 2, 2
+"""Other numbers of inner columns are tried at rows near those that are best with so many."""
+
 INNER_COLUMNS = range(1, 8)
 """Up to 3 keep the extended domain of E = 4; from 5 on lookups are packed, which pays at E = 8."""
 
@@ -135,8 +138,11 @@ class Circuits:
 
     def _different(self, start: Point) -> Iterator[Point]:
         before: dict[str, int] = {}
+        by = min(start.descents, default=0)
         for multiplier in range(1, self.limits.multiplier + 1):
             point = start._replace(multiplier=multiplier)
+            if by and point.limit >= start.input_scale + by:
+                return  # nothing comes down: as well taken for what it is
             scales = dict(self._counts.scales(point))
             if scales == before or self._needed(point) >= LARGEST_INTEGER:
                 return
@@ -150,14 +156,21 @@ class Circuits:
         if point in self._refused:
             return
         top = self.limits.logrows
-        for logrows in range(min(self.limits.least, top), top + 1):
-            legs = self.legs(point, 2**logrows - TABLE_RESERVED_ROWS)
-            if legs is None:
-                continue
-            for columns in INNER_COLUMNS:
-                choice = self._choice(self._spec(point, logrows, legs, columns))
-                if choice is not None:
-                    yield choice
+        sizes = range(min(self.limits.least, top), top + 1)
+        usual = {k: one for k in sizes if (one := self._laid(point, k, _COLUMNS)) is not None}
+        yield from usual.values()
+        best = min(usual, key=lambda k: usual[k].seconds, default=None)
+        for logrows in sizes:
+            if best is None or abs(logrows - best) <= _NEAR:
+                others = (columns for columns in INNER_COLUMNS if columns != _COLUMNS)
+                found = (self._laid(point, logrows, columns) for columns in others)
+                yield from (one for one in found if one is not None)
+
+    def _laid(self, point: Point, logrows: int, columns: int) -> Choice | None:
+        legs = self.legs(point, 2**logrows - TABLE_RESERVED_ROWS)
+        if legs is None:
+            return None
+        return self._choice(self._spec(point, logrows, legs, columns))
 
     def _spec(self, point: Point, logrows: int, legs: int, columns: int) -> CircuitSpec:
         spec = reference(point, legs, columns)
