@@ -229,6 +229,21 @@ def test_rows_can_be_asked_for() -> None:
         assert {choice.spec.logrows for choice in choices} == {logrows}
 
 
+def test_precision_is_asked_only_of_slices_that_round_constants() -> None:
+    texts = [conv("one", "x", "a"), relu("two", "a", "b"), conv("three", "b", "c")]
+    slices, asked = chain(texts, largest=900.0), set[str]()
+    for circuits in slices:
+        name = circuits.demand.name
+
+        def error_of(_: CircuitSpec, name: str = name) -> float:
+            asked.add(name)
+            return 0.0
+
+        circuits.demand = replace(circuits.demand, error_of=error_of)
+    refined(slices, 14, None, 0.5)
+    assert asked == {"one", "three"}
+
+
 def test_constants_have_fewer_bits_where_that_pays_and_is_fine_enough() -> None:
     deep = [conv(f"n{n}", f"t{n}", f"t{n + 1}") for n in range(6)]
 

@@ -1,8 +1,8 @@
 """Where to cut and how to set each slice's circuit, so that the ends of every wire agree.
 
 EZKL takes integers at scale 0: a slice that reads some that have a scale cannot be expressed, so it
-is joined to the slice before it and the chain is sized again. A slice whose
-circuit takes more memory than its cells suggested has the model cut again, that much smaller.
+is joined to the slice before it and the chain is sized again. A slice whose circuit takes more
+memory than its cells suggested has the model cut again, that much smaller.
 """
 
 from collections.abc import Callable, Sequence

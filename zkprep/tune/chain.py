@@ -3,8 +3,8 @@
 A slice that defers rebases puts out a larger scale than it reads, and the next slice has to take
 it as it is or to let it descend (zkprep.tune.entry). So the scales of links are chosen together, by
 dynamic programming over the slices in order; a state is the scale of every tensor that a later
-slice reads. Where proofs are too long in total, a price per byte is added to
-the work and raised until they are not (a Lagrange multiplier: near the best, not proved the best).
+slice reads. Where proofs are too long in total, a price per byte is added to the work and raised
+until they are not (a Lagrange multiplier: near the best, not proved the best).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
 import onnx_ir as ir
 from msgspec.structs import replace
 
+from zkprep.circuit import CircuitSpec
+from zkprep.cost.nodes import constant_scale
 from zkprep.cost.supposed import LEGS
 from zkprep.errors import BackendError
 from zkprep.room import usable_cores
@@ -61,7 +62,7 @@ def _give(chain: Sequence[Circuits], bits: Sequence[int | None]) -> None:
 def _fewest_bits(scale: int, allowed: float, circuits: Circuits) -> int:
     """By bisection: more bits are finer."""
     low, high = min(scale, FEWEST_BITS), scale
-    if not _has_fractions(circuits.demand.model):
+    if not _has_fractions(circuits.demand.model, reference(Point(scale, scale, 1))):
         return low
     while low < high:
         bits = (low + high) // 2
@@ -74,10 +75,10 @@ def _fewest_bits(scale: int, allowed: float, circuits: Circuits) -> int:
     return high
 
 
-def _has_fractions(model: ir.Model) -> bool:
+def _has_fractions(model: ir.Model, spec: CircuitSpec) -> bool:
     """Whether it has constants that are rounded at all: integers are taken at scale 0."""
-    arrays = (one.const_value for one in model.graph.initializers.values())
-    return any(np.any(np.mod(one.numpy(), 1)) for one in arrays if one is not None)
+    tensors = (one.const_value for one in model.graph.initializers.values())
+    return any(constant_scale(one.numpy(), spec) for one in tensors if one is not None)
 
 
 def _seconds(choices: Sequence[Choice]) -> float:

@@ -78,7 +78,7 @@ def test_no_window_is_sorted(name: str) -> None:
     assert {"MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"}.isdisjoint(
         operators(result.model)
     )
-    assert re.search(r"degree \d to 5", result.applied[0].saving)
+    assert re.search(r"degree [6-9] to 5", result.applied[0].saving)
 
 
 def test_a_pool_of_one_element_is_left() -> None:
