@@ -22,6 +22,7 @@ from zkprep.passes.circuit.products import ProductsOfThree
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
+from zkprep.passes.circuit.transposed import TransposedByPhases
 from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
@@ -94,6 +95,27 @@ CASES = {
             "c": weights(16),
             "u": weights(16, 16, 3, 3),
         },
+    ),
+}
+
+CASES |= {
+    "a ConvTranspose": Case(
+        (TransposedByPhases(),),
+        "y = ConvTranspose<kernel_shape=[2,2], strides=[2,2]>(x, w, b)",
+        constants={"w": weights(4, 4, 2, 2), "b": weights(4)},
+    ),
+    "a ConvTranspose of 3x3, cropped": Case(
+        (TransposedByPhases(),),
+        "y = ConvTranspose<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], "
+        "output_padding=[1,1]>(x, w, b)",
+        constants={"w": weights(4, 4, 3, 3), "b": weights(4)},
+    ),
+    "a ConvTranspose without stride": Case(
+        (TransposedByPhases(), MinimalFiltering()),
+        "y = ConvTranspose<kernel_shape=[3,3]>(x, w, b)",
+        DEEP,
+        DEFERRED,
+        {"w": weights(8, 8, 3, 3), "b": weights(8)},
     ),
 }
 

@@ -16,6 +16,7 @@ from zkprep.passes.circuit.products import ProductsOfThree
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
+from zkprep.passes.circuit.transposed import TransposedByPhases
 from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
@@ -48,6 +49,7 @@ def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
         LayerNormsByEinsum(),
         ProductsOfThree(),
         MaximaOfTwo(),
+        TransposedByPhases(),
         MinimalFiltering(apart),
         SeparateBiases(),
     )
