@@ -81,11 +81,11 @@ def _plans(model: ir.Model, headroom: int) -> Iterator[tuple[Price, Walk]]:
 
 
 def _of_other_widths(laid: Walk, best: CircuitSpec, headroom: int) -> Iterator[Price]:
-    """With other inner columns, at the rows that are best with two, or about as many."""
+    """With other inner columns; what rows are best then may be far from what they are with two."""
     for width in WIDTHS:
-        for logrows in range(best.logrows - 1, best.logrows + 2):
+        for logrows in LOGROWS:
             spec = replace(best, num_inner_cols=width, logrows=logrows)
-            if logrows in LOGROWS and (made := _price(laid, spec, headroom)) is not None:
+            if (made := _price(laid, spec, headroom)) is not None:
                 yield made
 
 

@@ -13,12 +13,14 @@ from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
+from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
 from zkprep.passes.circuit.products import ProductsOfThree
+from zkprep.passes.circuit.shared_biases import SharedBiases
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
@@ -99,6 +101,29 @@ CASES = {
 }
 
 CASES |= {
+    "a depthwise Conv": Case(
+        (GatheredWindows(),),
+        f"y = Conv<{SAME}, group=8>(x, w, b)",
+        DEEP,
+        constants={"w": weights(8, 1, 3, 3), "b": weights(8)},
+    ),
+    "a Conv of two groups, of stride 2": Case(
+        (GatheredWindows(),),
+        f"y = Conv<{STEM}, group=2>(x, w, b)",
+        DEEP,
+        DEFERRED,
+        {"w": weights(6, 4, 3, 3), "b": weights(6)},
+    ),
+    "a projected shortcut": Case(
+        (SharedBiases(),),
+        f"p = Conv<{SAME}>(x, w, b) q = Conv<kernel_shape=[1,1]>(x, v, c) y = Add(p, q)",
+        constants={
+            "w": weights(4, 4, 3, 3),
+            "b": weights(4),
+            "v": weights(4, 4, 1, 1),
+            "c": weights(4),
+        },
+    ),
     "a ConvTranspose": Case(
         (TransposedByPhases(),),
         "y = ConvTranspose<kernel_shape=[2,2], strides=[2,2]>(x, w, b)",

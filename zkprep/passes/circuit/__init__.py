@@ -7,12 +7,14 @@ from zkprep.passes.base import Pass, PassResult, Site, run_passes
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.duplicates import RemoveDuplicates
+from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
 from zkprep.passes.circuit.means import MeansAsSums
 from zkprep.passes.circuit.monotone import ActivateAfterMaxPool
 from zkprep.passes.circuit.products import ProductsOfThree
+from zkprep.passes.circuit.shared_biases import SharedBiases
 from zkprep.passes.circuit.slopes import SlopesByRelu
 from zkprep.passes.circuit.softmax import SoftmaxBySums
 from zkprep.passes.circuit.swish import HardSigmoids
@@ -21,10 +23,13 @@ from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
-__all__ = ["ROUNDS", "circuit_passes", "rewrite"]
+__all__ = ["LAST", "ROUNDS", "circuit_passes", "rewrite"]
 
 ROUNDS = 6
 """Most rounds of rewrites; one usually does, and a second finds nothing."""
+
+LAST: tuple[Pass, ...] = (GatheredWindows(),)
+"""What is done once, behind all rounds: it hides the Convs that other rewrites look for."""
 
 
 def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
@@ -50,6 +55,7 @@ def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
         ProductsOfThree(),
         MaximaOfTwo(),
         TransposedByPhases(),
+        SharedBiases(),
         MinimalFiltering(apart),
         SeparateBiases(),
     )
@@ -72,4 +78,5 @@ def rewrite(model: ir.Model, apart: frozenset[str] = frozenset()) -> PassResult:
             break
         rewritten = (site for site in result.applied if not apart.isdisjoint(site.nodes))
         apart = apart.union(*(site.created for site in rewritten))
-    return PassResult(current, sites)
+    last = run_passes(current, LAST)
+    return PassResult(last.model, (*sites, *last.sites))
