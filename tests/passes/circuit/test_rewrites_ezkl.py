@@ -13,6 +13,7 @@ from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
+from zkprep.passes.circuit.gates import GatesIntoWeights
 from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
@@ -197,6 +198,13 @@ CASES |= {
         "y = Tanh(m)",
         "(float[1,4,12] x) => (float y)",
         constants={"g": weights(12) + 1},
+    ),
+    "a gate before a Conv": Case(
+        (GatesIntoWeights(),),
+        "s = Sigmoid(x) m = GlobalAveragePool(s) g = Sigmoid(m) p = Mul(s, g) "
+        "y = Conv<kernel_shape=[1,1]>(p, w, b)",
+        DEEP,
+        constants={"w": weights(4, 8, 1, 1), "b": weights(4)},
     ),
     "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),
 }
