@@ -58,6 +58,7 @@ def products() -> Iterator[Case]:
         ("...ij,...jk->...ik", floats(2, 3, 4), floats(2, 4, 3)),
         ("ij,jk,kl->il", x, weights(5, 3), weights(3, 2)),
         ("ij,jk", x, weights(5, 3)),
+        ("ki,ij,i->kj", weights(3, 2), x, floats(2)),
     ):
         yield case("Einsum", f"'{equation}'", *operands, equation=equation)
     yield case("Det", "3x3", floats(3, 3))
