@@ -13,6 +13,7 @@ from zkprep.cost.cells import assignments
 from zkprep.passes.base import Pass
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
+from zkprep.passes.circuit.factors import FactorsBeforeProducts
 from zkprep.passes.circuit.gates import GatesIntoWeights
 from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
@@ -205,6 +206,13 @@ CASES |= {
         "y = Conv<kernel_shape=[1,1]>(p, w, b)",
         DEEP,
         constants={"w": weights(4, 8, 1, 1), "b": weights(4)},
+    ),
+    "scores of attention": Case(
+        (FactorsBeforeProducts(),),
+        "q = MatMul(x, w) t = Transpose<perm=[0,2,1]>(x) a = MatMul(q, t) d = Div(a, r) "
+        "y = Sigmoid(d)",
+        "(float[2,8,12] x) => (float y)",
+        constants={"w": weights(12, 12), "r": np.sqrt(12)},
     ),
     "a Softmax": Case((SoftmaxBySums(),), "y = Softmax(x)", "(float[1,4,4,16] x) => (float y)"),
 }

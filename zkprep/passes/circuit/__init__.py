@@ -7,6 +7,7 @@ from zkprep.passes.base import Pass, PassResult, Site, run_passes
 from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.duplicates import RemoveDuplicates
+from zkprep.passes.circuit.factors import FactorsBeforeProducts
 from zkprep.passes.circuit.gates import GatesIntoWeights
 from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
@@ -51,6 +52,7 @@ def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
         SlopesByRelu(),
         ScaledGelu(),
         SoftmaxBySums(),
+        FactorsBeforeProducts(),
         FuseAffine(keeps_shifts=True),
         LayerNormsByEinsum(),
         GatesIntoWeights(),
