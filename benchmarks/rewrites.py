@@ -8,7 +8,7 @@ are also proved without and with rewrites, and what that took is kept in benchma
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -25,9 +25,9 @@ from zkprep.cost.profile import CAUSES, profile
 from zkprep.groups import elements
 from zkprep.model import load
 from zkprep.options import Baselines, Options, parse_memory
-from zkprep.passes.base import Pass, PassResult, run_passes
+from zkprep.passes.base import PassResult, run_passes
 from zkprep.passes.behead import behead
-from zkprep.passes.circuit import LAST, ROUNDS, circuit_passes
+from zkprep.passes.circuit import ROUNDS, circuit_passes
 from zkprep.passes.normalise import normalise
 from zkprep.proving.assemble import this_machine
 from zkprep.report.figures import count, percent, seconds, size
@@ -155,27 +155,19 @@ def _case(name: str) -> Case:
 
 def _stepwise(model: ir.Model) -> tuple[ir.Model, list[Step]]:
     """The model behind all rewrites, pass by pass."""
-    steps: list[Step] = []
-    for _ in range(ROUNDS):
-        model, made = _each(model, circuit_passes())
-        steps += made
-        if not made:
-            break
-    model, made = _each(model, LAST)
-    return model, [*steps, *made]
-
-
-def _each(model: ir.Model, passes: Sequence[Pass]) -> tuple[ir.Model, list[Step]]:
-    """The model behind `passes`, and what each of them did."""
     steps = []
-    for one in passes:
-        result = run_passes(model, (one,))
-        if not result.applied:
-            continue
-        rules = [site.rule for site in result.applied if site.saving] or [one.name]
-        before, after = price(model), price(result.model)
-        steps.append(Step(rule=rules[0], places=len(rules), before=before, after=after))
-        model = result.model
+    for _ in range(ROUNDS):
+        made = len(steps)
+        for one in circuit_passes():
+            result = run_passes(model, (one,))
+            if not result.applied:
+                continue
+            rules = [site.rule for site in result.applied if site.saving] or [one.name]
+            before, after = price(model), price(result.model)
+            steps.append(Step(rule=rules[0], places=len(rules), before=before, after=after))
+            model = result.model
+        if len(steps) == made:
+            break
     return model, steps
 
 

@@ -12,7 +12,7 @@ from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.behead import Beheaded, behead
-from zkprep.passes.circuit import LAST, circuit_passes, rewrite
+from zkprep.passes.circuit import circuit_passes, rewrite
 from zkprep.passes.normalise import normalise, refuse_oversized
 from zkprep.support import refuse_unsupported
 
@@ -65,7 +65,7 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
     refuse_oversized(original, dims)
     whole = normalise(original, dims).model
     body = Beheaded(whole, ()) if keep_head else behead(whole)
-    chosen = (*passes.default_passes(), *circuit_passes(), *LAST)
+    chosen = (*passes.default_passes(), *circuit_passes())
     fused = run_passes(body.model, passes.default_passes())
     refuse_unsupported(fused.model)
     result = rewrite(fused.model)

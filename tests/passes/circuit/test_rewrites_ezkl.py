@@ -15,7 +15,6 @@ from zkprep.passes.circuit.bounds import BoundsByRelu
 from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.factors import FactorsBeforeProducts
 from zkprep.passes.circuit.gates import GatesIntoWeights
-from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
@@ -103,19 +102,6 @@ CASES = {
 }
 
 CASES |= {
-    "a depthwise Conv": Case(
-        (GatheredWindows(),),
-        f"y = Conv<{SAME}, group=8>(x, w, b)",
-        DEEP,
-        constants={"w": weights(8, 1, 3, 3), "b": weights(8)},
-    ),
-    "a Conv of two groups, of stride 2": Case(
-        (GatheredWindows(),),
-        f"y = Conv<{STEM}, group=2>(x, w, b)",
-        DEEP,
-        DEFERRED,
-        {"w": weights(6, 4, 3, 3), "b": weights(6)},
-    ),
     "a projected shortcut": Case(
         (SharedBiases(),),
         f"p = Conv<{SAME}>(x, w, b) q = Conv<kernel_shape=[1,1]>(x, v, c) y = Add(p, q)",

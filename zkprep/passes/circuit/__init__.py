@@ -9,7 +9,6 @@ from zkprep.passes.circuit.channels import RemoveDeadChannels
 from zkprep.passes.circuit.duplicates import RemoveDuplicates
 from zkprep.passes.circuit.factors import FactorsBeforeProducts
 from zkprep.passes.circuit.gates import GatesIntoWeights
-from zkprep.passes.circuit.gathered import GatheredWindows
 from zkprep.passes.circuit.gelu import ScaledGelu
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.maxima import MaximaOfTwo
@@ -25,13 +24,10 @@ from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
-__all__ = ["LAST", "ROUNDS", "circuit_passes", "rewrite"]
+__all__ = ["ROUNDS", "circuit_passes", "rewrite"]
 
 ROUNDS = 6
 """Most rounds of rewrites; one usually does, and a second finds nothing."""
-
-LAST: tuple[Pass, ...] = (GatheredWindows(),)
-"""What is done once, behind all rounds: it hides the Convs that other rewrites look for."""
 
 
 def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
@@ -82,5 +78,4 @@ def rewrite(model: ir.Model, apart: frozenset[str] = frozenset()) -> PassResult:
             break
         rewritten = (site for site in result.applied if not apart.isdisjoint(site.nodes))
         apart = apart.union(*(site.created for site in rewritten))
-    last = run_passes(current, LAST)
-    return PassResult(last.model, (*sites, *last.sites))
+    return PassResult(current, sites)
