@@ -7,9 +7,9 @@ from cost_networks import network
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.circuit import layout
-from zkprep.cost.price import price
-from zkprep.cost.supposed import LARGEST_TABLE, LOGROWS, supposed_settings
+from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
+from zkprep.cost.price import HEADROOM, price
+from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
 from zkprep.cost.walk import walk
 from zkprep.cost.work import predict
 
@@ -78,6 +78,21 @@ def test_the_number_of_inner_columns_is_the_one_of_least_work() -> None:
     made = price(model)
     assert made.spec.num_inner_cols != 2
     assert made.seconds < _at_width(model, made.spec, 2)
+
+
+def test_no_rows_take_less_with_one_column() -> None:
+    """Here the best with two columns have half as many rows, and other digits."""
+    body = "c = MatMul(x, w)  r = Relu(c)  y = MatMul(r, v)"
+    model = priced(body, "float[250,30] x", w=(30, 30), v=(30, 30))
+    made = price(model)
+    laid = walk(model, made.spec)
+    largest = 2 ** (max(laid.scales.values()) + HEADROOM)
+    for logrows in LOGROWS:
+        digits = (n for n in LEGS if (2**logrows - TABLE_RESERVED_ROWS) ** n > largest)
+        spec = replace(made.spec, num_inner_cols=1, logrows=logrows, decomp_legs=next(digits))
+        cells = laid.cells_of(1, spec.decomp_legs)
+        other = layout(supposed_settings(cells, spec, logrows, shuffled=0, tables=()))
+        assert made.seconds <= predict(other).prove_cpu_seconds + 1e-9, logrows
 
 
 def _at_width(model: ir.Model, spec: CircuitSpec, width: int) -> float:
