@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from honest_chain import CEREMONY, OTHER_X, Example, X, honest, places, sha
+from honest_chain import CEREMONY, OTHER_X, TEST_SRS, Example, X, honest, places, sha
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkprep.chain import Obligation, Tensor, Verdict, quantised
 from zkprep.errors import InputError, VerificationError
+from zkprep.trust import SrsFiles
 
 HONEST = honest()
 OTHER = honest(OTHER_X)
@@ -142,6 +143,17 @@ def test_a_damaged_statement_that_is_expected_proves_no_other_values(
 def test_a_damaged_srs_file_is_refused(position: int, flip: int, truncate: bool) -> None:
     ceremony = damaged(CEREMONY, position, flip, truncate)
     assert outcome(replace(HONEST, srs=replace(HONEST.srs, ceremony=ceremony))) is None
+
+
+@pytest.mark.parametrize("position", [68, 131, 132, 259])
+def test_what_no_verifier_reads_of_a_test_srs_does_not_reach_the_prover(position: int) -> None:
+    """Of the small file, the generators and tau in G2 are pinned and nothing else."""
+    example = honest(origin="test").with_policy(allow_test_srs=True)
+    data = damaged(TEST_SRS, position, 255, False)
+    assert data != TEST_SRS
+    met: list[Obligation] = []
+    replace(example, srs=SrsFiles(CEREMONY, {10: data})).verify(met.extend)
+    assert {one.srs for one in met} == {TEST_SRS}
 
 
 @settings(max_examples=300, deadline=None)

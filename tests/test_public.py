@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +79,16 @@ STRANGE: dict[str, tuple[Callable[[Path], object], type[VerificationError], str]
     ),
     "linked folder": (linked_folder, StatementError, "slices/002' is not a plain file"),
     "pipe": (replaced_by(os.mkfifo), StatementError, "slices/001/vk' is not a plain file"),
-    "folder for a file": (replaced_by(Path.mkdir), ProofRejected, "slice 1 has no vk"),
+    "folder for a file": (
+        replaced_by(Path.mkdir),
+        StatementError,
+        "'slices/001/vk' does not belong into a public folder",
+    ),
+    "an empty folder": (
+        lambda r: (r / "slices/000/a").mkdir(),
+        StatementError,
+        "'slices/000/a' does not belong into a public folder",
+    ),
     "missing file": (replaced_by(lambda _: None), ProofRejected, "slice 1 has no vk"),
     "statement as a pipe": (
         lambda r: ((r / "statement.json").unlink(), os.mkfifo(r / "statement.json")),
@@ -106,7 +117,7 @@ STRANGE: dict[str, tuple[Callable[[Path], object], type[VerificationError], str]
     ),
     "a gap": (placed("slices/004/vk"), ProofRejected, "slices [0, 1, 2, 4], with a gap"),
     "a stranger": (placed("slices/000/pk"), StatementError, "'slices/000/pk' does not belong"),
-    "a hidden file": (placed(".git/config"), StatementError, "'.git/config' does not belong"),
+    "a hidden file": (placed(".git/config"), StatementError, "'.git' does not belong"),
     "a slice in other digits": (
         placed("slices/\u0660\u0660\u0663/vk"),
         StatementError,
@@ -137,6 +148,21 @@ def test_strange_files_are_refused(
     damage(folder)
     with pytest.raises(error, match=re.escape(message)):
         read_public(folder)
+
+
+def test_folders_deeper_than_python_recurses_are_refused(folder: Path) -> None:
+    inside = os.open(folder / "slices/000", os.O_RDONLY)
+    for _ in range(sys.getrecursionlimit() + 500):
+        os.mkdir("a", dir_fd=inside)
+        deeper = os.open("a", os.O_RDONLY, dir_fd=inside)
+        os.close(inside)
+        inside = deeper
+    os.close(inside)
+    try:
+        with pytest.raises(StatementError, match="'slices/000/a' does not belong"):
+            read_public(folder)
+    finally:  # which pytest could not: it recurses
+        subprocess.run(["rm", "-r", folder / "slices/000/a"], check=True)
 
 
 def test_the_whole_is_bounded_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

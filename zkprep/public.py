@@ -19,6 +19,7 @@ from zkprep.trust import SMALL_SRS_BYTES
 
 _STATEMENT = "statement.json"
 _SLICE_FILE = re.compile(r"slices/(\d{3}|[1-9]\d{3,4})/(settings\.json|vk|proof\.json)", re.ASCII)
+_FOLDER = re.compile(r"slices(/\d{3,5})?|srs", re.ASCII)
 _SRS_FILE = re.compile(r"srs/([1-9]\d?)\.srs", re.ASCII)
 _LARGEST = {"settings.json": 2**26, "vk": 2**31, "proof.json": 2**30}
 _LARGEST_FOLDER = 2**32
@@ -82,15 +83,28 @@ def _readable(folder: Path) -> Iterator[None]:
 
 
 def _plain_files(folder: Path) -> list[str]:
-    """Names of the files below `folder`; whatever else is there, a link or a device, is refused."""
+    """Names of the files below `folder`; whatever else is there, a link or a device, is refused.
+
+    So is a folder in which nothing of ours lies: nesting has no limit, recursion has.
+    """
     names: list[str] = []
-    for count, path in enumerate(folder.rglob("*"), start=1):
-        if count > _MOST_ENTRIES:
-            raise StatementError(f"'{folder}' holds more than {_MOST_ENTRIES} files")
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise StatementError(f"'{path}' is not a plain file")
-        if path.is_file():
-            names.append(path.relative_to(folder).as_posix())
+    waiting, count = [""], 0
+    while waiting:
+        inside = waiting.pop()
+        with os.scandir(folder / inside) as entries:
+            for entry in entries:
+                count += 1
+                if count > _MOST_ENTRIES:
+                    raise StatementError(f"'{folder}' holds more than {_MOST_ENTRIES} files")
+                name = f"{inside}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if not _FOLDER.fullmatch(name):
+                        raise StatementError(f"'{name}' does not belong into a public folder")
+                    waiting.append(f"{name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    names.append(name)
+                else:
+                    raise StatementError(f"'{folder / name}' is not a plain file")
     return sorted(names)
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from zkprep.claim import Srs, Statement
 from zkprep.errors import UntrustedSrs
-from zkprep.points import srs_identity
+from zkprep.points import G1_BYTES, G2_BYTES, SRS_HEADER_BYTES, srs_identity
 
 # A KZG file for 2**k rows has 128 * 2**k + 260 bytes, the first four k; a verifier needs k = 1.
 SMALL_SRS_BYTES = 516
@@ -49,8 +49,17 @@ def trusted_srs(claim: Statement, srs: SrsFiles, ceremony: str, *, allow_test: b
         found = srs_identity(data)
         if found != piece.srs.identity:
             raise UntrustedSrs(f"{where}: the SRS is {found}, expected {piece.srs.identity}")
-        trusted.append(data)
+        trusted.append(_read_part(data))
     return trusted
+
+
+def _read_part(data: bytes) -> bytes:
+    """The file, with copies of the generator for the points that no verifier reads: none is pinned.
+
+    Those are the second power of tau in G1 and the Lagrange form.
+    """
+    generator = data[SRS_HEADER_BYTES : SRS_HEADER_BYTES + G1_BYTES]
+    return SMALL_SRS_HEADER + 4 * generator + data[-2 * G2_BYTES :]
 
 
 def _file(where: str, pinned: Srs, srs: SrsFiles, ceremony: str, allow_test: bool) -> bytes:
