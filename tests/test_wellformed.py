@@ -70,6 +70,13 @@ def renamed(statement: Statement) -> Statement:
     return with_output(tensor="x")(statement)
 
 
+def scalar_output(statement: Statement) -> Statement:
+    piece = statement.slices[2]
+    scalar = replace(piece.outputs[0], shape=(), length=1)
+    statement = replace_slice(statement, 2, outputs=(scalar,))
+    return with_output(shape=())(statement)
+
+
 WIRES = HONEST.wires
 A, B, S = WIRES
 SPARE_SRS = replace(HONEST.slices[1].srs, logrows=11)
@@ -88,6 +95,18 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
     "no legs": (with_spec(decomp_legs=0), "decomp_legs is 0, outside 1 to 64"),
     "huge number of legs": (with_spec(decomp_legs=1 << 40), "decomp_legs is 1099511627776"),
     "base of one": (with_spec(decomp_base=1), "decomp_base is 1"),
+    "constants finer than a slope": (
+        with_spec(param_scale=31),
+        "slice 1: param_scale is 31, outside 0 to 30",
+    ),
+    "scales finer than a multiplier": (
+        with_spec(input_scale=63),
+        "slice 1: input_scale is 63, outside 0 to 62",
+    ),
+    "rebases put off beyond a multiplier": (
+        with_spec(scale_rebase_multiplier=9),
+        "slice 1: scales grow to 63 before a rebase, outside 1 to 62",
+    ),
     "multiplier of zero": (with_spec(scale_rebase_multiplier=0), "scale_rebase_multiplier is 0"),
     "range that wraps in the field": (
         with_spec(decomp_base=1 << 26, decomp_legs=10),
@@ -181,6 +200,10 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
         "head 'p' is a function of 'b', no proved output",
     ),
     "head along no axis": (with_head(axis=1), "head 'p': 'y' has no axis 1"),
+    "argmax of a scalar": (
+        lambda s: with_head(function="ArgMax", last=True, shape=())(scalar_output(s)),
+        "head 'p': 'y' has no axis 0",
+    ),
     "head with other values": (with_head(shape=(3,)), "head 'p' has 3 values, expected 2"),
     "argmax of every element": (
         with_head(function="ArgMax"),
@@ -197,6 +220,16 @@ def test_an_ill_formed_statement_is_refused(
 ) -> None:
     with pytest.raises(StatementError, match=re.escape(message)):
         load(raw(break_it(HONEST)))
+
+
+def test_scales_may_grow_as_far_as_a_multiplier_holds() -> None:
+    spec = replace(SPEC, input_scale=7, param_scale=30, scale_rebase_multiplier=2)
+    assert load(raw(replace_slice(HONEST, 1, spec=spec))).slices[1].spec == spec
+
+
+def test_a_scalar_has_a_sigmoid() -> None:
+    statement = with_head(function="Sigmoid", shape=())(scalar_output(HONEST))
+    assert load(raw(statement)).heads[0].shape == ()
 
 
 def test_dump_refuses_what_load_would_refuse() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec
+from zkprep.errors import StatementError
 from zkprep.model import Feeds
 from zkprep.passes.names import Names
 
@@ -28,7 +29,10 @@ def entered(model: ir.Model, spec: CircuitSpec) -> ir.Model:
 
     Args:
         model: the slice's; left as it is.
-        spec: its circuit's, of well-formed descents.
+        spec: its circuit's, of well-formed descents; on a verifier's side untrusted.
+
+    Raises:
+        StatementError: an input is not of floats: as an integer 2**-k is 0.
     """
     if not spec.descents:
         return model
@@ -55,9 +59,11 @@ def _raised(array: np.ndarray, bits: int) -> np.ndarray:
 def _descend(graph: ir.Graph, value: ir.Value, bits: int, names: Names) -> None:
     """Let what reads `value` read it times 2**-bits."""
     kind = value.dtype or ir.DataType.FLOAT
+    if kind != ir.DataType.FLOAT:
+        raise StatementError(f"'{value.name}' is of {kind.name}, only floats can descend by {bits}")
     factor = ir.Value(
         name=names.fresh(f"{value.name}_descent"),
-        const_value=ir.tensor(np.array(2.0**-bits, dtype=kind.numpy())),
+        const_value=ir.tensor(np.array(2.0**-bits, dtype=np.float32)),
         shape=ir.Shape([]),
         type=ir.TensorType(kind),
     )

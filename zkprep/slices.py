@@ -163,7 +163,8 @@ def apply_cut(prepared: Prepared, cut: Sequence[Sequence[str]]) -> Slicing:
     """The slices of a cut given as names of normalised nodes, and the wires between them.
 
     Raises:
-        InputError: the cut is no partition of the model's nodes into forward blocks.
+        InputError: the cut is no partition of the model's nodes into forward blocks, or parts what
+            preparation made one operator.
     """
     graph = node_graph(prepared.normalised)
     try:
@@ -255,8 +256,15 @@ def _priced(blocks: slicer.Loads, spec: CircuitSpec) -> Loads:
 
 
 def _extract(model: ir.Model, block: slicer.Block) -> ir.Model:
-    """The sub-model between a block's inputs and outputs, as EZKL reads it rightly."""
-    graph = ir.convenience.extract(model.graph, list(block.inputs), list(block.outputs))
+    """The sub-model between a block's inputs and outputs, as EZKL reads it rightly.
+
+    Raises:
+        InputError: the model has no such tensors, or more of it is read than the block's inputs.
+    """
+    try:
+        graph = ir.convenience.extract(model.graph, list(block.inputs), list(block.outputs))
+    except ValueError as error:
+        raise InputError(f"the cut parts one operator of the prepared model: {error}") from None
     # onnx-ir collects initializers in a set of objects: bring them back into the model's order.
     weights = dict(graph.initializers)
     graph.initializers.clear()

@@ -28,14 +28,14 @@ from zkprep.points import G1_BYTES
 
 # Any three range-checked values have a product below p/2, about 2**253.
 LARGEST_RANGE = 1 << 80
-# Scale that a circuit may reach before it rebases, so that scales alone never fill the field; at 0
-# it never would.
-LARGEST_DEFERRED_SCALE = 127
+# Scale that a circuit may reach before it rebases. EZKL brings operands to one scale by multipliers
+# of 64 bits: a larger one is 0, and the operand is lost. At 0 it would never rebase.
+LARGEST_DEFERRED_SCALE = 62
 LARGEST_DESCENT = 126
 """2**-126 is the smallest float32 of full precision."""
 SPEC_BOUNDS = {
-    "input_scale": (0, 127),
-    "param_scale": (0, 127),
+    "input_scale": (0, LARGEST_DEFERRED_SCALE),
+    "param_scale": (0, 30),  # slopes are multiplied by 2**param_scale, of 32 bits with its sign
     "scale_rebase_multiplier": (1, 64),
     "decomp_base": (2, 1 << 26),
     "decomp_legs": (1, 64),
@@ -260,7 +260,7 @@ def _check_heads(statement: Statement) -> None:
         if head.source not in shapes:
             raise StatementError(f"{where} is a function of '{head.source}', no proved output")
         shape = shapes[head.source]
-        if head.axis >= max(1, len(shape)):
+        if head.axis >= (len(shape) or head.function == "Sigmoid"):  # which a scalar has, too
             raise StatementError(f"{where}: '{head.source}' has no axis {head.axis}")
         size = prod(shape) // (shape[head.axis] if head.function == "ArgMax" and shape else 1)
         if prod(head.shape) != size:

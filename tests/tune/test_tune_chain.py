@@ -217,7 +217,7 @@ def test_rebases_are_put_off_no_further_than_a_statement_may_say(
         (circuits,) = chain([deep], largest=1e-30)
         return max(point.limit for point in circuits.points(Point(30, 30, 1)))
 
-    assert furthest() == 4 * 30 <= LARGEST_DEFERRED_SCALE
+    assert furthest() == 2 * 30 <= LARGEST_DEFERRED_SCALE
     monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)
     assert furthest() > LARGEST_DEFERRED_SCALE
 
