@@ -40,6 +40,7 @@ LAYERS = (
     {
         "zkprep.srs",
         "zkprep.support",
+        "zkprep.bounds",
         "zkprep.srs_file",
         "zkprep.groups",
         "zkprep.weights",

@@ -5,10 +5,10 @@ import re
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from zkprep.input_file import read_tensors
 from zkprep.public import read_public, read_statement
 from zkprep.statement import Statement
 from zkprep.trust import SrsFiles
+
+if TYPE_CHECKING:
+    from zkprep.rebuild import Rebuilt
 
 _INPUT_FOLDER = re.compile(r"\d{3,}", re.ASCII)
 
@@ -54,8 +57,9 @@ def verify(
     if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
         raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
     files = read_public(_public_folder(public))
-    expected = expect if expect is not None else _rebuilt(files.statement, model, backend)
-    return chain.verify(
+    rebuilt = _rebuilt(files.statement, model, backend) if model is not None else None
+    expected = rebuilt.statement if rebuilt is not None else str(expect)
+    verdict = chain.verify(
         files.statement,
         files.bundle,
         SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=files.test_srs),
@@ -67,6 +71,7 @@ def verify(
         ),
         partial(check_proofs, backend),
     )
+    return replace(verdict, assumed=rebuilt.assumed if rebuilt is not None else None)
 
 
 def verify_all(
@@ -110,7 +115,8 @@ def verify_all(
             raise type(error)(f"input {folder.name}: {error}", hint=error.hint) from None
         verdicts[folder.name] = found
         expect, model = found.digest, None
-    return verdicts
+    first = next(iter(verdicts.values()))
+    return {name: replace(one, assumed=first.assumed) for name, one in verdicts.items()}
 
 
 def claim_of(public: Path) -> Statement:
@@ -147,10 +153,9 @@ def _public_folder(given: Path) -> Path:
     return inner if inner.is_dir() and not (given / "statement.json").is_file() else given
 
 
-def _rebuilt(claim: bytes, model: Path | None, backend: Backend) -> Statement:
+def _rebuilt(claim: bytes, model: Path, backend: Backend) -> "Rebuilt":
     from zkprep.rebuild import rebuild
 
-    assert model is not None
     return rebuild(statement.load(claim), model, backend)
 
 

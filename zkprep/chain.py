@@ -80,12 +80,13 @@ class Verdict:
         proofs: number of proofs.
         links: number of links between slices, of which `committed` are by commitment.
         inputs: the model's public inputs.
-        outputs: the model's outputs.
+        outputs: of the model.
         test_srs: somebody may know the SRS's secret.
-        private: names of the model's private inputs: some values of them within the circuit's
-            range, known to the prover, lead to these outputs.
+        private: the model's private inputs: the prover knows values of them, within the circuit's
+            range, that lead to these outputs.
         committed: number of links whose values the verifier does not see.
         heads: the model's outputs that follow from the proved ones.
+        assumed: slices of which it is assumed that no value leaves the field; None: of all.
     """
 
     digest: str
@@ -97,6 +98,7 @@ class Verdict:
     private: tuple[str, ...] = ()
     committed: int = 0
     heads: dict[str, Derived] = field(default_factory=dict)
+    assumed: tuple[str, ...] | None = None
 
 
 def verify(
@@ -221,8 +223,8 @@ def _require_equal_wires(claim: Statement, evidence: Sequence[Evidence]) -> None
 
 def _require_in_range(claim: Statement, evidence: Sequence[Evidence]) -> None:
     """(5) Public values are within the circuit's range, whether or not the circuit checks it."""
-    for index, (piece, shown) in enumerate(zip(claim.slices, evidence, strict=True)):
-        limit = piece.spec.largest_value
+    for index, shown in enumerate(evidence):
+        limit = claim.slices[index].spec.largest_value
         for position, value in enumerate(shown.instances):
             if abs(value) > limit:
                 raise LinkMismatch(

@@ -24,6 +24,7 @@ from zkprep.proving.job import Fit, Job
 from zkprep.proving.search import cheapest
 from zkprep.proving.sized import Sized, input_data
 from zkprep.proving.sizing import cut_and_size
+from zkprep.proving.wrapping import unbounded
 from zkprep.publish import publish
 from zkprep.report.types import Report, Variant, Verdict, dump
 from zkprep.runs import Asked, limits_of
@@ -71,6 +72,7 @@ def prove(
         options = replace(options, memory=limits_of(run, asked).memory)
         job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
         save(slicing.prepared.model, run.model_path("prepared.onnx"))
+        unbounded(sized["prepared"], slicing.wires, backend)
         measured = prover.prove(job, sized["prepared"], len(inputs))
         verdict = publish(job, slicing, sized["prepared"])
         variants = {

@@ -9,6 +9,7 @@ proved. All else is made anew and compared.
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from zkprep import srs
@@ -18,20 +19,34 @@ from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.descent import entered
-from zkprep.errors import BackendError, InputError, StatementError, ZkprepError
+from zkprep.errors import BackendError, InputError, RangeExceeded, StatementError, ZkprepError
 from zkprep.model import serialize
 from zkprep.options import Options, memory_limit
 from zkprep.prepare import prepare
 from zkprep.proving.compose import Keyed, compose
 from zkprep.proving.sized import Sized, with_twins
-from zkprep.slices import Slice, apply_cut
+from zkprep.proving.wrapping import unbounded
+from zkprep.slices import Slice, Slicing, apply_cut
 from zkprep.splitting import split
 from zkprep.statement import Slice as Claimed
 from zkprep.statement import Statement
 from zkprep.store import SliceFiles
 
 
-def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a verifier made of the model.
+
+    Attributes:
+        statement: as honest preparation gives it, cut and specified as claimed.
+        assumed: where it is assumed that no value leaves the field; elsewhere none can.
+    """
+
+    statement: Statement
+    assumed: tuple[str, ...]
+
+
+def rebuild(claim: Statement, model: Path, backend: Backend) -> Rebuilt:
     """The statement that honest preparation of `model` gives, cut and specified as in `claim`.
 
     Args:
@@ -41,52 +56,70 @@ def rebuild(claim: Statement, model: Path, backend: Backend) -> Statement:
 
     Raises:
         InputError: the model is unusable, or the SRS of the claimed keys is not on this machine.
-        StatementError: the claimed cut or specifications do not fit the model.
+        StatementError: the claimed cut or specifications do not fit the model, or let values wrap.
     """
-    prepared = prepare(model, dict(claim.preparation.dims), keep_head=claim.preparation.keep_head)
-    try:
-        slicing = apply_cut(split(prepared, claim.preparation.splits or ()), claim.preparation.cut)
-    except ZkprepError as error:
-        raise StatementError(f"the statement's cut does not fit the model: {error}") from None
+    slicing = _slicing(claim, model)
     if len(slicing.slices) != len(claim.slices):
         raise StatementError("the statement's slices are not those of its cut")
     with tempfile.TemporaryDirectory(prefix="zkprep-rebuild-") as scratch:
+        sized = [
+            _sized(piece, claimed, Path(scratch), backend)
+            for piece, claimed in zip(slicing.slices, claim.slices, strict=True)
+        ]
+        try:
+            assumed = unbounded(sized, slicing.wires, backend)
+        except RangeExceeded as error:
+            raise StatementError(str(error)) from None
         keyed: list[Keyed] = []
-        for piece, claimed in zip(slicing.slices, claim.slices, strict=True):
-            keyed.append(_keys(piece, claimed, Path(scratch), backend, keyed))
-        return compose(slicing, keyed, backend.version)
+        for one, claimed in zip(sized, claim.slices, strict=True):
+            keyed.append(_keys(one, claimed, backend, keyed))
+        return Rebuilt(compose(slicing, keyed, backend.version), assumed)
 
 
-def _keys(
-    piece: Slice, claimed: Claimed, scratch: Path, backend: Backend, known: Sequence[Keyed]
-) -> Keyed:
-    """The slice's keys, made anew unless an equal circuit before it has them."""
+def _slicing(claim: Statement, model: Path) -> Slicing:
+    prepared = prepare(model, dict(claim.preparation.dims), keep_head=claim.preparation.keep_head)
+    try:
+        return apply_cut(split(prepared, claim.preparation.splits or ()), claim.preparation.cut)
+    except ZkprepError as error:
+        raise StatementError(f"the statement's cut does not fit the model: {error}") from None
+
+
+def _sized(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> Sized:
+    """The slice with its settings."""
     folder = scratch / piece.name
     folder.mkdir()
     files, path = SliceFiles(folder, folder), folder / "slice.onnx"
     if len(claimed.inputs) != len(piece.prepared.graph.inputs):
         raise StatementError(f"slice {piece.name} has other inputs than claimed")
     path.write_bytes(serialize(entered(piece.prepared, claimed.spec)))
+    try:
+        backend.gen_settings(path, claimed.spec, files.settings)
+    except BackendError as error:
+        raise StatementError(f"slice {piece.name} cannot be built as claimed: {error}") from None
+    settings = read_settings(files.settings.read_bytes())
+    return Sized(piece, piece.prepared, path, files, claimed.spec, settings)
+
+
+def _keys(one: Sized, claimed: Claimed, backend: Backend, known: Sequence[Keyed]) -> Keyed:
+    """The slice's keys, made anew unless an equal circuit before it has them."""
+    name, files = one.piece.name, one.files
     found = srs.find(claimed.spec.logrows, claimed.srs.origin)
     if found is None or found.identity != claimed.srs.identity:
         raise InputError(
-            f"slice {piece.name}: the SRS its key was made with (logrows {claimed.spec.logrows}, "
+            f"slice {name}: the SRS its key was made with (logrows {claimed.spec.logrows}, "
             f"{claimed.srs.origin}) is not on this machine",
             hint="run `zkprep srs get K`; a test SRS exists only where it was made: use --expect",
         )
+    one = with_twins([*(other.sized for other in known if other.srs == found), one])[-1]
     try:
-        backend.gen_settings(path, claimed.spec, files.settings)
-        settings = read_settings(files.settings.read_bytes())
-        sized = Sized(piece, piece.prepared, path, files, claimed.spec, settings)
-        sized = with_twins([*(one.sized for one in known if one.srs == found), sized])[-1]
-        if sized.twin is None:
-            _require_room(piece.name, settings)
-            backend.compile(path, files.settings, files.circuit)
+        if one.twin is None:
+            _require_room(name, one.settings)
+            backend.compile(one.path, files.settings, files.circuit)
             backend.setup(files.circuit, found.path, files.vk, files.pk)
             files.pk.unlink()
     except BackendError as error:
-        raise StatementError(f"slice {piece.name} cannot be built as claimed: {error}") from None
-    return Keyed(sized, found, claimed.proof_bytes)
+        raise StatementError(f"slice {name} cannot be built as claimed: {error}") from None
+    return Keyed(one, found, claimed.proof_bytes)
 
 
 def _require_room(name: str, settings: Settings) -> None:

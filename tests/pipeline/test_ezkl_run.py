@@ -76,6 +76,8 @@ def test_accepted_by_digest_and_by_model(runs: Runs) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "accepted: 4 proofs, 3 links"
         assert f"statement {runs.digest}" in done.stdout
+        checked = "checked: no value can leave the field in any slice" in done.stdout
+        assert checked == ("--model" in anchor)
 
 
 def test_the_input_that_was_told_has_to_be_the_proved_one(runs: Runs) -> None:

@@ -99,6 +99,10 @@ def verify(
     inputs = f", {len(verdicts)} inputs" if len(verdicts) > 1 else ""
     committed = f", {hidden} of them by commitment" if hidden else ""
     typer.echo(f"statement {verdict.digest}")
+    for line in verdict.assumed or ():
+        typer.echo(f"assumed: no value leaves the field in {printable(line)}", err=True)
+    if verdict.assumed == ():
+        typer.echo("checked: no value can leave the field in any slice")
     if any(one.test_srs for one in verdicts.values()):
         typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
     typer.echo(f"accepted: {proofs} proofs, {links} links{committed}{inputs}")
