@@ -63,6 +63,7 @@ WEIGHT = CONSTANT * 2**3 + 1
         ([("LEAKYRELU (slope=0.5)", 10, X, D)], RANGE * (2**3 + 1)),
         ([("REBASED (div=128.0, rebasing_op=DIV (denom=128)) (MULT)", 7, [0, 0], D)], RANGE),
         ([("DIV (denom=2)", 7, X, D)], RANGE),
+        ([(f"REBASED (div={2.0**126!r}, rebasing_op=DIV (denom=1)) (ADD)", 7, [0, 0], D)], RANGE),
         ([("DIV (denom=0.05)", 7, X, D)], 100 / 0.05 + 1),
         ([("RSQRT (input_scale=128, output_scale=128, eps=1e-9)", 7, X, D)], RANGE),
         (
@@ -130,6 +131,7 @@ def test_another_table_is_not_read(text: str) -> None:
         ("LEAKYRELU (slope=0.5)", 7 + 31),
         (f"SOFTMAX (input_scale={2**63}, output_scale=8, axes=[1], eps=1e-9)", 70),
         (f"FLOOR(scale={2**63}, legs=2)", 7),
+        (f"REBASED (div={2.0**127!r}, rebasing_op=DIV (denom={2.0**127!r})) (RESHAPE)", 7),
     ],
 )
 def test_scales_that_ezkl_cannot_hold_are_refused(operation: str, scale: int) -> None:

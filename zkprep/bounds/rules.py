@@ -5,9 +5,12 @@ from math import inf
 
 from zkprep.bounds import arithmetic, functions
 from zkprep.bounds.effects import Checks, Effect, Operand, divided, up_to
-from zkprep.bounds.table import Row, Unread
+from zkprep.bounds.table import Broken, Row, Unread
 
 _RULES = {**arithmetic.RULES, **functions.RULES}
+
+_LARGEST_DIVISOR = 2.0**126
+"""EZKL holds a divisor as an integer of 128 bits, one of them the sign."""
 
 
 def effect(row: Row, operands: Sequence[Operand], checks: Checks) -> Effect:
@@ -26,5 +29,7 @@ def effect(row: Row, operands: Sequence[Operand], checks: Checks) -> Effect:
         return up_to(inf)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         raise Unread(f"EZKL's {row.kind} of this form") from None
+    if row.divisor > _LARGEST_DIVISOR:
+        raise Broken(f"EZKL's node {row.index}, {row.kind}, is divided by more than it can hold")
     back = divided(own.made, row.divisor, checks)
     return Effect(max(own.met, back.met), back.made)
