@@ -15,7 +15,7 @@ from pathlib import Path
 from zkprep import srs
 from zkprep.backends.base import Backend
 from zkprep.circuit import Settings, read_settings
-from zkprep.cost.circuit import layout
+from zkprep.cost.circuit import layout, table_columns
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.descent import entered
@@ -31,6 +31,11 @@ from zkprep.splitting import split
 from zkprep.statement import Slice as Claimed
 from zkprep.statement import Statement
 from zkprep.store import SliceFiles
+
+_MOST_TABLE_COLUMNS = 256
+"""Columns of lookup tables; each raises the degree, and two are dear."""
+_FEWEST_LOGROWS = 4
+"""With fewer, blinding leaves no row of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ def _sized(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> S
     except BackendError as error:
         raise StatementError(f"slice {piece.name} cannot be built as claimed: {error}") from None
     settings = read_settings(files.settings.read_bytes())
+    _require_tables(piece.name, settings)
     return Sized(piece, piece.prepared, path, files, claimed.spec, settings)
 
 
@@ -131,4 +137,17 @@ def _require_room(name: str, settings: Settings) -> None:
             f"slice {name}: making its key again needs {need / 1e9:.1f} GB of memory, "
             f"{room / 1e9:.1f} GB are free",
             hint="verify against a digest you trust: --expect DIGEST",
+        )
+
+
+def _require_tables(name: str, settings: Settings) -> None:
+    """Where tables have columns by the million, already to predict what they take is too much."""
+    logrows = settings.run_args.logrows
+    if logrows < _FEWEST_LOGROWS:
+        raise StatementError(f"slice {name}: no table fits 2**{logrows} rows")
+    columns = table_columns(settings)
+    if columns > _MOST_TABLE_COLUMNS:
+        raise StatementError(
+            f"slice {name}: its tables take {columns} columns of 2**{logrows} rows, "
+            f"the most is {_MOST_TABLE_COLUMNS}"
         )

@@ -1,5 +1,6 @@
 """What a statement's author may ask a verifier with the model to build, and what not."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from zkprep.statement import Statement, dump, load
 
 replace = msgspec.structs.replace
 HEADER = '<ir_version: 8, opset_import: ["" : 17]>\n'
+RELU = HEADER + "relu (float[1,2] x) => (float[1,2] y) { y = Relu(x) }"
 INTEGERS = HEADER + "whole (int64[3] x, int64[3] z) => (int64[3] y) { y = Add(x, z) }"
 
 
@@ -107,3 +109,32 @@ def test_the_prover_makes_no_keys_of_a_circuit_whose_values_may_wrap(skip: Case)
     with pytest.raises(RangeExceeded, match="slice 000: values may leave the field: EZKL's node 1"):
         skip.prove(Options(blocks=1, baselines=Baselines.NONE), backend=prover)
     assert not list((skip.folder / "run").rglob("vk"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"logrows": 3}, "slice 000: no table fits 2**3 rows"),
+        (
+            {"logrows": 4, "decomp_base": 1 << 26, "decomp_legs": 3},
+            "slice 000: its tables take 8388609 columns of 2**4 rows, the most is 256",
+        ),
+    ],
+)
+def test_circuits_of_endless_tables_are_not_made(
+    tmp_path: Path, changes: dict[str, int], message: str
+) -> None:
+    model, data = tmp_path / "relu.onnx", tmp_path / "relu.json"
+    onnx.save(onnx.parser.parse_model(RELU), model)
+    data.write_text('{"input_data": [[1, -1]]}')
+    Case(tmp_path, model, data).prove(Options(baselines=Baselines.NONE))
+
+    def larger(claim: Statement) -> Statement:
+        (piece,) = claim.slices
+        srs = replace(piece.srs, logrows=changes["logrows"])
+        piece = replace(piece, spec=replace(piece.spec, **changes), srs=srs)
+        return replace(claim, slices=(piece,))
+
+    restated(tmp_path / "run/public", larger)
+    with pytest.raises(StatementError, match=re.escape(message)):
+        audit.verify(tmp_path / "run/public", FakeBackend(), model=model, allow_test_srs=True)

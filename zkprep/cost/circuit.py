@@ -180,7 +180,7 @@ def layout(settings: Settings, fixed: int | None = None) -> Layout:
         ),
         poseidon=poseidon,
         constants=_constant_columns(settings),
-        tables=_table_columns(settings),
+        tables=table_columns(settings),
         checks=len(settings.required_range_checks) + len(settings.required_lookups),
         lookups=sum(table.arguments(blocks * args.num_inner_cols, degree) for table in tables),
         degree=degree,
@@ -251,7 +251,7 @@ def _static_tables(settings: Settings) -> Iterator[_Table]:
         yield from [_Table(width + 1, 1)] * width
 
 
-def _table_columns(settings: Settings) -> int:
+def table_columns(settings: Settings) -> int:
     """Operators share their input columns; each has its own outputs. Ranges share nothing."""
     lookups, ranges = _table_widths(settings)
     return max(lookups, default=0) + sum(lookups) + sum(ranges)
