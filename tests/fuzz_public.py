@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,13 +24,16 @@ import onnx
 from honest_chain import Example, places
 from real_chain import BACKEND, check, hidden_chain, open_chain
 
-from zkprep import audit, pipeline
+from zkprep import audit, chain, pipeline, srs
 from zkprep.backends.fake import FakeBackend
-from zkprep.chain import Verdict
+from zkprep.chain import Obligation, Policy, Verdict
 from zkprep.errors import VerificationError
+from zkprep.evidence import SliceFiles
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
+from zkprep.public import read_public
 from zkprep.srs import Srs
 from zkprep.srs_file import read_identity
+from zkprep.trust import SrsFiles
 
 SLOW_SECONDS = 20.0
 REAL_EVERY = 50
@@ -215,6 +219,42 @@ def real_failures(example: Example, numbers: Iterable[int]) -> Iterator[str]:
             yield f"{number}: byte {place} of proof {index} may be another"
 
 
+def unpinned(public: Path, numbers: Iterable[int]) -> Iterator[str]:
+    """Every damage to real files that reaches a prover who takes any proof for valid.
+
+    Only a proof's own bytes and values may: those it has to justify itself.
+    """
+    files = read_public(public)
+    policy = Policy(sha256(files.statement).hexdigest(), srs.CEREMONY[1], allow_test_srs=True)
+
+    def met(bundle: list[SliceFiles], test_srs: dict[int, bytes]) -> list[Obligation]:
+        found: list[Obligation] = []
+        known = SrsFiles(srs.CEREMONY_VERIFIER, test_srs)
+        chain.verify(files.statement, bundle, known, policy, found.extend)
+        return [replace(one, proof=b"") for one in found]
+
+    honest = met(files.bundle, files.test_srs)
+    for number in numbers:
+        chance = random.Random(number)
+        bundle, test_srs = list(files.bundle), dict(files.test_srs)
+        name, damage = chance.choice(("proof", "settings", "vk", "srs")), chance.choice(MUTATIONS)
+        if name == "srs":
+            logrows = chance.choice(list(test_srs))
+            test_srs[logrows] = damage(test_srs[logrows], chance)
+        else:
+            index = chance.randrange(len(bundle))
+            damaged = damage(getattr(bundle[index], name), chance)
+            bundle[index] = replace(bundle[index], **{name: damaged})
+        try:
+            found = met(bundle, test_srs)
+        except VerificationError:
+            continue
+        if [replace(one, proof=b"") for one in found] != [
+            replace(one, proof=b"") for one in honest
+        ]:
+            yield f"{number}: damage to {name} reaches the prover"
+
+
 def _nothing(_path: Path) -> None:
     return
 
@@ -231,8 +271,8 @@ def main(seconds: float, first: int) -> int:
         targets = [Target(public) for public in published(Path(name))]
         path = Path(name) / "kzg10.srs"
         BACKEND.gen_srs(path, 10)
-        srs = Srs(path, 10, "", read_identity(path, 10), "test")
-        chains = [make(Path(name) / make.__name__, srs) for make in (open_chain, hidden_chain)]
+        made = Srs(path, 10, "", read_identity(path, 10), "test")
+        chains = [make(Path(name) / make.__name__, made) for make in (open_chain, hidden_chain)]
         deadline, number, found = time.monotonic() + seconds, first, 0
         while time.monotonic() < deadline:
             if number % REAL_EVERY == 0:

@@ -8,6 +8,7 @@ import pytest
 from fuzz_public import Target
 
 MUTATIONS = 2000
+AUTOENCODER = Path(__file__).parents[1] / "circuits/autoencoder/public"
 
 
 def test_no_damage_is_more_than_an_honest_no(tmp_path: Path) -> None:
@@ -26,3 +27,12 @@ def test_what_would_be_a_finding_is_one(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(fuzz_public.failures(target, range(20)))
     monkeypatch.setattr(fuzz_public, "verified", lambda *_: json.loads("{"))
     assert "JSONDecodeError" in next(fuzz_public.failures(target, range(1)))
+
+
+def test_nothing_but_a_proof_reaches_the_prover_unpinned() -> None:
+    assert list(fuzz_public.unpinned(AUTOENCODER, range(60))) == []
+
+
+def test_what_would_reach_the_prover_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zkprep.evidence._require_digest", lambda *_: None)
+    assert "reaches the prover" in next(fuzz_public.unpinned(AUTOENCODER, range(40)))
