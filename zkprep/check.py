@@ -86,7 +86,7 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
     survey = _Survey()
     try:
         refuse_oversized(original, dims)
-        whole = run_passes(original, normalise_passes(dims, freeze_weights=False), survey).model
+        whole = run_passes(original, normalise_passes(dims), survey).model
         body = behead(whole)
         last = (*passes.default_passes(), KeepBatchAxis())
         model = run_passes(body.model, last, survey).model

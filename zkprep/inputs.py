@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from zkprep.choices import rows_chosen_among
 from zkprep.errors import InputError
 from zkprep.files import first_line
 from zkprep.input_file import UNREADABLE, fit, read_archive, read_document, read_tensors
@@ -83,16 +84,22 @@ def read_samples(path: Path, model: ir.Model) -> tuple[Feeds, ...]:
     )
 
 
-def inputs_like(feeds: Feeds, seed: int) -> Feeds:
-    """A random input of the same shapes and types, each tensor within the range of `feeds`'s."""
+def inputs_like(feeds: Feeds, seed: int, model: ir.Model) -> Feeds:
+    """A random input of the same shapes and types, each tensor within the range of `feeds`'s.
+
+    Where `model` picks rows of several tables by one tensor, every element is a row of each.
+    """
     random = np.random.default_rng(seed)
+    inputs = {str(value.name): value for value in model.graph.inputs}
     made: Feeds = {}
     for name, array in feeds.items():
         low, high = array.min(), array.max()
         if array.dtype.kind == "f":
             made[name] = random.uniform(low, high, array.shape).astype(array.dtype)
         else:
-            made[name] = random.integers(int(low), int(high) + 1, array.shape).astype(array.dtype)
+            rows = rows_chosen_among(inputs[name]) if name in inputs else None
+            end = int(high) + 1 if rows is None else max(int(low) + 1, min(int(high) + 1, rows))
+            made[name] = random.integers(int(low), end, array.shape).astype(array.dtype)
     return made
 
 

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from zkprep import onnx_file
+from zkprep.choices import rows_chosen_among
 from zkprep.errors import InputError
 from zkprep.files import first_line, write_atomically
 from zkprep.limits import refuse_impossible
@@ -173,16 +174,20 @@ def run(model: ir.Model | Path, feeds: Mapping[str, NDArray[Any]]) -> Feeds:
 def seeded_inputs(model: ir.Model, seed: int, *, default_dim: int = 2) -> Feeds:
     """Random inputs for `model`: normal floats of both signs, small integers >= 0, booleans.
 
+    Integers that pick rows of a table pick such as are there.
     Symbolic dimensions of one name get one size, `default_dim`.
     """
     generator = np.random.default_rng(seed)
+    inputs = {str(value.name): value for value in model.graph.inputs}
     feeds: Feeds = {}
     for spec in input_specs(model):
         shape = tuple(dim if isinstance(dim, int) else default_dim for dim in spec.shape)
         if spec.dtype == np.bool_:
             feeds[spec.name] = generator.integers(0, 2, shape).astype(np.bool_)
         elif np.issubdtype(spec.dtype, np.integer):
-            feeds[spec.name] = generator.integers(0, 3, shape).astype(spec.dtype)
+            rows = rows_chosen_among(inputs[spec.name])
+            high = 3 if rows is None else min(3, max(1, rows))
+            feeds[spec.name] = generator.integers(0, high, shape).astype(spec.dtype)
         else:
             feeds[spec.name] = generator.standard_normal(shape).astype(spec.dtype)
     return feeds

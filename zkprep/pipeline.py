@@ -129,7 +129,7 @@ def fit(
         RangeExceeded: no circuit holds the values.
         Disagreement: a circuit computes something else than its model.
     """
-    samples = tuple(inputs_like(inputs[0], seed) for seed in SAMPLE_SEEDS)
+    samples = tuple(inputs_like(inputs[0], seed, prepared.normalised) for seed in SAMPLE_SEEDS)
     given = read_samples(options.samples, prepared.normalised) if options.samples else ()
     job = Job(run, backend, executor, prepared, inputs, samples, options, given)
     joined: set[int] = {0}

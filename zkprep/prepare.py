@@ -8,13 +8,14 @@ import onnx_ir as ir
 
 from zkprep import passes
 from zkprep.claim import Head, Split
+from zkprep.errors import InputError
 from zkprep.files import file_digest
 from zkprep.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.behead import Beheaded, behead
 from zkprep.passes.circuit import circuit_passes, rewrite
 from zkprep.passes.normalise import normalise, refuse_oversized
-from zkprep.support import refuse_unsupported
+from zkprep.support import refuse_operators, refuse_unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
         PassError: a pass broke its contract.
     """
     original = load(path)
-    refuse_oversized(original, dims)
-    whole = normalise(original, dims).model
+    whole = _normalised(original, dims)
     body = Beheaded(whole, ()) if keep_head else behead(whole)
     chosen = (*passes.default_passes(), *circuit_passes())
     fused = run_passes(body.model, passes.default_passes())
@@ -84,3 +84,13 @@ def prepare(path: Path, dims: Mapping[str, int], *, keep_head: bool = False) -> 
         heads=body.heads,
         keep_head=keep_head,
     )
+
+
+def _normalised(original: ir.Model, dims: Mapping[str, int]) -> ir.Model:
+    """`original` normalised; where it cannot be, an operator that never works is why."""
+    try:
+        refuse_oversized(original, dims)
+        return normalise(original, dims).model
+    except InputError:
+        refuse_operators(original)
+        raise

@@ -158,7 +158,7 @@ def weight_input() -> Net:
     return net
 
 
-@guard("the caller may override 'c_w'; freeze the weights (option) to allow this")
+@guard("'c_w' is an input with a default, which the caller may override")
 def overridable() -> Net:
     net = Net()
     net.batch_norm(image(net), 4)
@@ -166,7 +166,7 @@ def overridable() -> Net:
     return net
 
 
-@guard("in IR version 3 weights are inputs with defaults; freeze them (option) to fold")
+@guard("in IR version 3 weights are inputs with defaults, which the caller may override")
 def ir3_default() -> Net:
     net = Net(8, ir_version=3)
     net.batch_norm(image(net), 4)

@@ -118,9 +118,7 @@ def test_ir_3_weights_are_frozen_and_said_so() -> None:
     assert "weights are constants, IR version raised from 3 to 4" in rules(result)
 
 
-def test_overridable_weights_are_frozen_on_demand_only() -> None:
-    kept = normal(weights_as_inputs(7))
-    assert [v.name for v in kept.model.graph.inputs] == ["x", "y_w", "y_b"]
-    frozen = normal(weights_as_inputs(7), freeze_weights=True)
+def test_overridable_weights_are_frozen_too() -> None:
+    frozen = normal(weights_as_inputs(7))
     assert [v.name for v in frozen.model.graph.inputs] == ["x"]
     assert frozen.model.ir_version == 7

@@ -60,8 +60,25 @@ class Oracle:
         """What `model` computes otherwise than the reference, or "" when it is the same.
 
         Raises:
-            InputError: nothing here can run the reference, so nothing can be compared with it.
+            InputError: nothing here can run the reference, or it computes no function, so nothing
+                can be compared with it.
         """
+        found = self._difference(model)
+        if found:
+            self._refuse_random()
+        return found
+
+    def _refuse_random(self) -> None:
+        """Raise where the reference itself gives other outputs for the same inputs."""
+        load, [(feeds, _), *_] = self._runs
+        run = load(self._reference)  # a session draws anew each time, a new one may begin again
+        if compare(run(feeds), run(feeds), ROUNDED):
+            raise InputError(
+                "the model gives other outputs each time it is run on the same input",
+                hint="export it in evaluation mode (model.eval()) and without random operators",
+            )
+
+    def _difference(self, model: ir.Model) -> str:
         load, runs = self._runs
         try:
             run = load(model)

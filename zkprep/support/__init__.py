@@ -15,10 +15,10 @@ import onnx_ir as ir
 from zkprep.errors import UnsupportedModel
 from zkprep.passes.opset import standard_opset
 from zkprep.support.conditions import CONDITIONS
-from zkprep.support.operators import FINE, REFUSED, WRAPPING
+from zkprep.support.operators import FINE, HOPELESS, REFUSED, WRAPPING
 from zkprep.support.values import known, sizes
 
-__all__ = ["Refusal", "refusals", "refuse_unsupported", "refused_operators"]
+__all__ = ["Refusal", "refusals", "refuse_operators", "refuse_unsupported", "refused_operators"]
 
 _SHOWN = 5
 LARGEST_NUMBER = 2.0**72
@@ -56,13 +56,25 @@ def refuse_unsupported(model: ir.Model) -> None:
     Raises:
         UnsupportedModel: it does not; the message names every operator, the first few in full.
     """
-    found = refusals(model)
-    if not found:
-        return
+    if found := refusals(model):
+        raise _unsupported(found)
+
+
+def refuse_operators(model: ir.Model) -> None:
+    """Say which operators of a model, as loaded, are refused whatever else is done to it.
+
+    Raises:
+        UnsupportedModel: there are some.
+    """
+    if found := refused_operators(model):
+        raise _unsupported(found)
+
+
+def _unsupported(found: tuple[Refusal, ...]) -> UnsupportedModel:
     shown = [f"{one.operator} '{one.node}': {one.reason}" for one in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(f"and {len(found) - _SHOWN} more")
-    raise UnsupportedModel(
+    return UnsupportedModel(
         "the model cannot be proved:\n  " + "\n  ".join(shown),
         hint="`zkprep check MODEL` lists every operator; docs/operators.md says which forms work",
     )
@@ -80,11 +92,12 @@ def refusals(model: ir.Model) -> tuple[Refusal, ...]:
 
 
 def refused_operators(model: ir.Model) -> tuple[Refusal, ...]:
-    """The nodes of `model`, as loaded, whose operators are refused in every form."""
+    """The nodes of `model`, as loaded, whose operators are refused and never rewritten."""
     return tuple(
-        Refusal(operator_of(node), str(node.name), reason)
+        Refusal(operator_of(node), str(node.name), _why_never(node))
         for node in model.graph
-        if node.op_identifier() not in model.functions and (reason := _why_never(node))
+        if node.op_identifier() not in model.functions
+        and (node.domain not in _STANDARD or node.op_type in HOPELESS)
     )
 
 

@@ -29,8 +29,12 @@ def _arg_extreme(node: ir.Node, _opset: int) -> str:
 def _batch_normalisation(node: ir.Node, _opset: int) -> str:
     if node.attributes.get_int("spatial", 1) == 0:
         return "it has one mean and variance per activation, not per channel"
+    # Before opset 14 it is the running statistics among its outputs that say so.
+    statistics = any(output.name for output in node.outputs[1:])
     training = node.attributes.get_int("training_mode", 0)
-    return "it is in training mode" if training else ""
+    if statistics or training:
+        return "it is in training mode; export in evaluation mode (model.eval())"
+    return ""
 
 
 def _cast(node: ir.Node, _opset: int) -> str:

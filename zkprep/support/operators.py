@@ -54,6 +54,15 @@ REFUSED: dict[str, str] = {
 }
 """Operator -> why it is refused in every form."""
 
+HOPELESS = frozenset(
+    (
+        *(*_RANDOM, *_SEQUENCES, *_TEXT, *_DATA_SIZED, *_BITS),
+        *_named("ConvInteger DynamicQuantizeLinear Loop MatMulInteger QLinearConv QLinearMatMul"),
+        *_named("Scan SequenceMap"),
+    )
+)
+"""Operators of REFUSED that no pass rewrites or folds away."""
+
 FINE = frozenset(
     _named(
         "Abs Acos Acosh Add And Asin Asinh Atan Atanh Ceil Clip Concat Constant ConstantOfShape",

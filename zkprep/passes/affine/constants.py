@@ -118,10 +118,10 @@ class Constants:
             return f"'{value.name}' is a model input, so its value is not known here"
         if self._ir_version < _IR_WITH_CONSTANTS:
             return (
-                f"in IR version {self._ir_version} weights are inputs with defaults; "
-                "freeze them (option) to fold"
+                f"in IR version {self._ir_version} weights are inputs with defaults, which the "
+                "caller may override"
             )
-        return f"the caller may override '{value.name}'; freeze the weights (option) to allow this"
+        return f"'{value.name}' is an input with a default, which the caller may override"
 
 
 def type_name(dtype: ir.DataType) -> str:

@@ -29,23 +29,19 @@ from zkprep.passes.repair import definitions, repairs
 __all__ = ["normalise", "normalise_passes", "refuse_oversized"]
 
 
-def normalise(
-    model: ir.Model, dims: Mapping[str, int] | None = None, *, freeze_weights: bool = False
-) -> PassResult:
+def normalise(model: ir.Model, dims: Mapping[str, int] | None = None) -> PassResult:
     """Normalise `model` under the pass contract.
 
     Args:
         model: a model the ONNX checker accepts; untouched.
         dims: value of each symbolic dimension, by symbol or "input:axis". Without one, a symbol of
             axis 0 or one named like a batch is 1.
-        freeze_weights: fix weights that the caller could override (initializers that are inputs
-            too) also where IR version 4 or later makes that a choice of the author.
 
     Raises:
         InputError: a dimension has no value, or a shape depends on the data.
         PassError: a pass broke its contract.
     """
-    return run_passes(model, normalise_passes(dims or {}, freeze_weights=freeze_weights))
+    return run_passes(model, normalise_passes(dims or {}))
 
 
 def refuse_oversized(model: ir.Model, dims: Mapping[str, int]) -> None:
@@ -54,13 +50,13 @@ def refuse_oversized(model: ir.Model, dims: Mapping[str, int]) -> None:
     Raises:
         InputError: a tensor is too large, or anything else that the passes refuse.
     """
-    rehearse(model, _settling(dims, freeze_weights=False))
+    rehearse(model, _settling(dims))
 
 
-def normalise_passes(dims: Mapping[str, int], *, freeze_weights: bool) -> tuple[Pass, ...]:
+def normalise_passes(dims: Mapping[str, int]) -> tuple[Pass, ...]:
     """The passes of `normalise`, in order."""
     return (
-        *_settling(dims, freeze_weights=freeze_weights),
+        *_settling(dims),
         TakeBranches(),
         FoldConstants(),
         SinglePrecision(DOUBLES),
@@ -76,11 +72,11 @@ def normalise_passes(dims: Mapping[str, int], *, freeze_weights: bool) -> tuple[
     )
 
 
-def _settling(dims: Mapping[str, int], *, freeze_weights: bool) -> tuple[Pass, ...]:
+def _settling(dims: Mapping[str, int]) -> tuple[Pass, ...]:
     """The passes behind which sizes are known."""
     return (
         NameNodes(),
-        FreezeWeights(overridable=freeze_weights),
+        FreezeWeights(),
         InlineFunctions(),
         LiftConstants(),
         SinglePrecision(HALVES),

@@ -1,4 +1,5 @@
-"""Nodes whose inputs are all constant become their value; so does the Shape of a static tensor.
+"""Nodes whose inputs are all constant become their value; so does the Shape of a static tensor, and
+a constant that is cast to the type of another tensor.
 
 A node is evaluated alone by ONNX's reference evaluator, in its own opset and types. Folding stops
 at `largest` elements, because the value is stored in the model. Shapes are inferred again after
@@ -125,10 +126,10 @@ class FoldConstants:
 
 
 def _asks_for_unknown_shapes(model: ir.Model) -> bool:
-    """Whether a node asks for a shape that the exporter did not record."""
+    """Whether a node asks for a shape or type that the exporter did not record."""
     return any(
-        node.op_type in ("Shape", "Size")
-        and any(value is not None and value.shape is None for value in node.inputs)
+        node.op_type in ("Shape", "Size", "CastLike")
+        and any(value is not None and None in (value.shape, value.dtype) for value in node.inputs)
         for graph in model.graphs()
         for node in graph
     )
@@ -148,6 +149,9 @@ def _constant_inputs(node: ir.Node) -> list[Array | None] | None:
             value.is_initializer() and not value.is_graph_input() and value.const_value is not None
         ):
             values.append(value.const_value.numpy())
+        elif node.op_type == "CastLike" and values and value.dtype is not None:
+            # Only the type is looked at.
+            values.append(np.zeros((), value.dtype.numpy()))
         elif node.op_type in ("Shape", "Size") and value.shape is not None:
             if not value.shape.is_static() or value.dtype is None:
                 return None

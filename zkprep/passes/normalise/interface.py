@@ -28,15 +28,11 @@ _BATCH = re.compile(r"n|b|bs|(.*_)?batch(_?(size|dim|n))?", re.IGNORECASE)
 class FreezeWeights:
     """No initializer is an input: their values are fixed.
 
-    In IR versions before 4 every initializer had to be an input, so that says nothing about the
-    author's intent and they are frozen always, which raises the IR version to 4. From version 4 on
-    the author meant the caller to be able to override them, and `overridable` asks to freeze these.
-
-    Attributes:
-        overridable: freeze the initializers of models of IR version 4 and later, too.
+    In IR versions before 4 every initializer had to be an input; freezing them raises the version
+    to 4. From there on it is the exporter's choice (`keep_initializers_as_inputs`), but an input
+    file gives what has no default and nothing else, so a proof is about the defaults.
     """
 
-    overridable: bool = False
     name: ClassVar[str] = "freeze-weights"
     narrows: ClassVar[str] = "inputs that have a default"
 
@@ -45,8 +41,6 @@ class FreezeWeights:
         frozen = model.clone()
         graph = frozen.graph
         old = model.ir_version < _IR_WITH_CONSTANTS
-        if not (old or self.overridable):
-            return PassResult(frozen, ())
         weights = [value for value in graph.inputs if value.name in graph.initializers]
         for value in weights:
             graph.inputs.remove(value)

@@ -14,7 +14,7 @@ from zkprep.passes.names import shown
 
 @dataclass(frozen=True, slots=True)
 class InferShapes:
-    """Every tensor of every graph has a static shape and a type."""
+    """Every tensor that is read has a static shape and a type."""
 
     name: ClassVar[str] = "infer-shapes"
     narrows: ClassVar[str] = "symbolic dimensions of the outputs"
@@ -36,7 +36,7 @@ class InferShapes:
 
 
 def _require_static(node: ir.Node, output: ir.Value) -> None:
-    if not output.name:
+    if not output.name or not (output.uses() or output.is_graph_output()):
         return
     known = output.shape is not None and output.shape.is_static() and output.dtype is not None
     if not known:
