@@ -18,6 +18,7 @@ LAYERS = (
         "zkprep.files",
         "zkprep.points",
         "zkprep.limits",
+        "zkprep.ordering",
         "zkprep.outline",
         "zkprep.sparse",
         "zkprep.splicing",

@@ -166,3 +166,36 @@ def test_a_model_is_read_through_a_link(tmp_path: Path) -> None:
     model = load_lazily(tmp_path / "m.onnx").model
     assert isinstance(model, ir.Model)
     assert model.graph.initializers["w"].const_value.numpy().shape == (8, 4, 3, 3)
+
+
+def test_nodes_out_of_order_are_put_in_order(tmp_path: Path) -> None:
+    """ONNX Runtime runs such a model, and a converter to float16 writes it."""
+    text = "g (float[2] x) => (float[2] y) { a = Relu (x) b = Neg (a) y = Exp (b) }"
+    model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 17]> ' + text)
+    nodes = [model.graph.node[i] for i in (2, 0, 1)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, tmp_path / "model.onnx")
+    graph = onnx_file.read(tmp_path / "model.onnx").model.graph
+    assert [node.op_type for node in graph] == ["Relu", "Neg", "Exp"]
+
+
+def test_a_cycle_is_rejected(tmp_path: Path) -> None:
+    text = "g (float[2] x) => (float[2] y) { a = Add (x, b) b = Neg (a) y = Exp (b) }"
+    model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 17]> ' + text)
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(onnx.checker.ValidationError, match="topologically sorted"):
+        onnx_file.read(tmp_path / "model.onnx")
+
+
+def test_outputs_that_are_maps_are_named(tmp_path: Path) -> None:
+    """What skl2onnx writes for a classifier unless it is told not to."""
+    text = (
+        '<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]>'
+        " g (float[1, 2] x) => (seq(map(int64, float)) y)"
+        " { y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 1]> (x) }"
+    )
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "model.onnx")
+    with pytest.raises(InputError, match="output 'y' holds maps") as caught:
+        load(tmp_path / "model.onnx")
+    assert "zipmap" in caught.value.hint

@@ -83,6 +83,8 @@ def load_lazily(path: Path) -> OnnxFile:
         raise InputError(f"model '{path}' is not a file", hint="give the path of an .onnx file")
     try:
         found = onnx_file.read(path)
+    except InputError as error:
+        raise InputError(f"model '{path}': {error}", hint=error.hint) from None
     except Exception as error:  # noqa: BLE001 - onnx and onnx-ir document no closed set of errors
         reason = first_line(error)
         if isinstance(error, DecodeError) or any(words in reason for words in _NO_MODEL):

@@ -18,7 +18,9 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
+from zkprep.errors import InputError
 from zkprep.files import write_atomically, write_together
+from zkprep.ordering import put_in_order
 from zkprep.outline import LARGE, declared, large_weights, referring, weight_bytes
 from zkprep.sparse import densify
 from zkprep.splicing import spliced, weight_slots
@@ -42,13 +44,15 @@ def read(path: Path) -> OnnxFile:
 
     Raises:
         ValueError, DecodeError: not ONNX, or a weight file is missing, elsewhere or too short.
-        InputError: a sparse weight is too large to be made dense.
+        InputError: a sparse weight is too large to be made dense, or an output is no tensor.
         onnx.checker.ValidationError: the checker rejects it.
     """
     proto, slots = _parse(path)
     proto = densify(proto, path.parent)
     if proto.training_info:
         _LOG.warning("model '%s': its training information is no part of what is proved", path)
+    _refuse_maps(proto.graph)
+    put_in_order(proto.graph)
     _bring_inner(proto.graph, path.parent)
     onnx.checker.check_model(declared(proto))
     model = ir.from_proto(proto)
@@ -101,6 +105,18 @@ def write(
 def data_beside(path: Path) -> Path:
     """Where the weights go that are not written into the model at `path`."""
     return path.with_name(f"{path.name}.data")
+
+
+def _refuse_maps(graph: onnx.GraphProto) -> None:
+    """Raise where the interface holds maps, which nothing here can read."""
+    for what, values in (("input", graph.input), ("output", graph.output)):
+        for value in values:
+            kinds = value.type, value.type.sequence_type.elem_type
+            if any(kind.WhichOneof("value") == "map_type" for kind in kinds):
+                raise InputError(
+                    f"{what} '{value.name}' holds maps, and a circuit has tensors only",
+                    hint="scikit-learn: to_onnx(model, x, options={id(model): {'zipmap': False}})",
+                )
 
 
 def _parse(path: Path) -> tuple[onnx.ModelProto, dict[str, tuple[int, int]]]:
