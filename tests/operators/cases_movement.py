@@ -193,6 +193,33 @@ def picks() -> Iterator[Case]:
         reduction="add",
         opset=18,
     )
+    yield case(
+        "ScatterND",
+        "reduction add, rows, several to one",
+        x,
+        indices([1], [0], [1]),
+        floats(3, 4),
+        reduction="add",
+        opset=18,
+    )
+    yield case(
+        "ScatterElements",
+        "reduction max",
+        x,
+        indices([0, 1, 2, 0], [0, 1, 1, 2]),
+        floats(2, 4),
+        reduction="max",
+        opset=18,
+    )
+    yield case(
+        "ScatterElements",
+        "reduction mul",
+        x,
+        indices([0, 1, 2, 0]),
+        updates,
+        reduction="mul",
+        opset=18,
+    )
     yield case("ScatterND", "indices are an input", x, integers(2, 2, draw="indices"), floats(2))
     yield case("OneHot", "0 and 1", integers(3, draw="indices"), indices(4), constant([0, 1]))
     yield case(

@@ -204,6 +204,28 @@ CONSTRUCTS: Mapping[str, Construct] = {
         i=whole([1], [-1]),
         u=normal(2, 3),
     ),
+    "ScatterND, added rows": broken(
+        GatherScatters(),
+        "(float[4,3] x, float[3,3] u) => (float y)",
+        'y = ScatterND<reduction="add">(x, i, u)',
+        "Reshape Reshape Concat Gather Reshape ReduceSum Reshape",
+        i=whole([1], [-1], [1]),
+    ),
+    "ScatterND, added to zeros": broken(
+        GatherScatters(),
+        "(float[3,2] u) => (float y)",
+        'y = ScatterND<reduction="add">(z, i, u)',
+        "Reshape Concat Gather Reshape ReduceSum Reshape",
+        i=whole([1], [0], [1]),
+        z=np.zeros((2, 2), np.float32),
+    ),
+    "ScatterElements, largest": broken(
+        GatherScatters(),
+        "(float[1,4] x, float[1,5] u) => (float y)",
+        'y = ScatterElements<axis=1, reduction="max">(x, i, u)',
+        "Reshape Reshape Concat Gather Reshape ReduceMax Reshape",
+        i=whole([1, -2, 1, 0, 1]),
+    ),
     "ScatterElements": broken(
         GatherScatters(),
         ROW,

@@ -1,13 +1,18 @@
-"""EZKL scatters no constants: data and updates are put in one row and gathered from there.
+"""EZKL scatters no constants and reduces nothing: all is put in one row and gathered from there.
 
 With d elements of data and the updates behind them, output p is element
     s(p) = p, or d + u where update u goes to p;
 s is the same scatter done to the numbers 0, 1, 2... A Gather with constant places costs no cells.
+Where updates are added, as a graph network does with what its edges carry, output p is the sum of
+    x(p), u(1), ..., u(m(p))
+over the updates that go to p: gathered side by side, the shorter lists filled up with zeros, and
+summed along that axis. A maximum or minimum is filled up with x(p). Zeros that are scattered into
+are left out of sums.
 Sources: ONNX operators ScatterND and ScatterElements.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -16,9 +21,13 @@ from zkprep.passes.base import PassResult
 from zkprep.passes.repair.draft import Array, Draft, known, operand, repair, sizes
 
 
+_REDUCED = {"add": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin"}
+_AXES_ARE_INPUTS = 18
+
+
 @dataclass(frozen=True, slots=True)
 class GatherScatters:
-    """No ScatterND or ScatterElements with constant places is left."""
+    """No ScatterND or ScatterElements with constant places is left, products apart."""
 
     name: ClassVar[str] = "gather-scatters"
 
@@ -33,8 +42,9 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     data, updates, places = operand(node, 0), operand(node, 2), known(operand(node, 1))
     if data is None or updates is None or places is None:
         return "its places are not constant"
-    if node.attributes.get_string("reduction", "none") != "none":
-        return "it combines its updates with the data"
+    reduction = str(node.attributes.get_string("reduction", "none"))
+    if reduction not in ("none", *_REDUCED):
+        return f"its updates are combined by '{reduction}'"
     shape = sizes(data)
     count = int(np.prod(shape))
     numbers = np.arange(count).reshape(shape)
@@ -43,12 +53,54 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
         targets = tuple(np.moveaxis(places, -1, 0))
     else:
         targets = _element_targets(places, node.attributes.get_int("axis", 0))
+    if reduction != "none":
+        return _reduced(draft, data, updates, numbers, numbers[targets], reduction)
     if np.unique(numbers[targets]).size != fresh.size:
         return "several of its updates go to one place"
     numbers[targets] = fresh
     joined = draft.op("Concat", _row(draft, data), _row(draft, updates), axis=0)
     gathered = draft.gather(joined, 0, numbers.ravel())
     return draft.op("Reshape", gathered, draft.constant("shape", shape))
+
+
+def _summands(numbers: Array, targets: Array, fresh: Array, filling: Any) -> Array:
+    """Places in (data, updates, 0) of the updates of each output: [outputs, longest list]."""
+    order = np.argsort(targets, axis=None, kind="stable")
+    rows = targets.ravel()[order]
+    columns = np.arange(rows.size) - np.searchsorted(rows, rows)
+    lists = np.empty((numbers.size, int(columns.max()) + 1), np.int64)
+    lists.T[:] = filling
+    lists[rows, columns] = fresh.ravel()[order]
+    return lists
+
+
+def _reduced(
+    draft: Draft, data: ir.Value, updates: ir.Value, numbers: Array, targets: Array, reduction: str
+) -> ir.Value:
+    """The lists gathered and reduced to one number each."""
+    fresh = numbers.size + np.arange(targets.size)
+    adds, zeros = reduction == "add", known(data)
+    end = numbers.size + fresh.size
+    lists = _summands(numbers, targets, fresh, end if adds else numbers.ravel())
+    rows = [_row(draft, updates), *([draft.constant("zero", [0], data.dtype)] * (end in lists))]
+    if adds and zeros is not None and not zeros.any():
+        lists -= numbers.size
+    else:
+        rows = [_row(draft, data), *rows]
+        lists = np.column_stack([numbers.ravel(), lists])
+    joined = rows[0] if len(rows) == 1 else draft.op("Concat", *rows, axis=0)
+    found = draft.gather(joined, 0, lists.ravel())
+    if lists.shape[1] > 1:
+        table = draft.op("Reshape", found, draft.constant("lists", lists.shape))
+        found = _reduce(draft, table, _REDUCED[reduction])
+    return draft.op("Reshape", found, draft.constant("shape", sizes(data)))
+
+
+def _reduce(draft: Draft, table: ir.Value, operator: str) -> ir.Value:
+    """`table` reduced along its second axis."""
+    if operator == "ReduceSum" or draft.opset >= _AXES_ARE_INPUTS:
+        return draft.op(operator, table, draft.constant("axes", [1]), keepdims=0)
+    return draft.op(operator, table, axes=[1], keepdims=0)
 
 
 def _row(draft: Draft, value: ir.Value) -> ir.Value:
