@@ -166,15 +166,6 @@ def picks() -> Iterator[Case]:
     yield case("ScatterElements", "constant data", weights(3, 4), indices([0, 1, 2, 0]), updates)
     yield case("ScatterElements", "negative index", x, indices([0, -1, 2, -2]), updates)
     yield case(
-        "ScatterElements",
-        "reduction add",
-        x,
-        indices([0, 1, 2, 0]),
-        updates,
-        reduction="add",
-        opset=18,
-    )
-    yield case(
         "ScatterElements", "indices are an input", x, integers(1, 4, draw="indices"), updates
     )
     yield case("Scatter", "opset 9", x, indices([0, 1, 2, 0]), updates, opset=9)
@@ -184,6 +175,44 @@ def picks() -> Iterator[Case]:
     yield case("ScatterND", "constant rows", x, indices([1]), weights(1, 4))
     yield case("ScatterND", "constant updates", x, indices([0, 1], [2, 3]), weights(2))
     yield case("ScatterND", "negative index", x, indices([-1, -2]), floats(1))
+    yield case("ScatterND", "indices are an input", x, integers(2, 2, draw="indices"), floats(2))
+    yield case("OneHot", "0 and 1", integers(3, draw="indices"), indices(4), constant([0, 1]))
+    yield case(
+        "OneHot", "other values", integers(3, draw="indices"), indices(4), constant([-0.5, 2])
+    )
+    yield case(
+        "OneHot", "axis 0", integers(3, draw="indices"), indices(4), constant([0, 1]), axis=0
+    )
+    yield case(
+        "OneHot", "reversed values", integers(3, draw="indices"), indices(4), constant([1, 0])
+    )
+    yield case("OneHot", "negative index", integers(3), indices(4), constant([0, 1]))
+    yield case("TensorScatter", "default", floats(1, 4, 2), floats(1, 2, 2), indices(1), opset=24)
+    yield case(
+        "Compress",
+        "constant",
+        x,
+        constant([True, False, True], np.bool_),
+        axis=0,
+        types=[(1, (None, 4))],
+    )
+    yield case("Compress", "condition is an input", x, booleans(3), axis=0, types=[(1, (None, 4))])
+    yield case("NonZero", "of an input", x)
+    yield case("Unique", "default", floats(4), types=[(1, (None,))])
+    yield case("NonMaxSuppression", "default", floats(1, 3, 4), floats(1, 1, 3), indices(2))
+
+
+def reduced_scatters() -> Iterator[Case]:
+    x, updates = floats(3, 4), floats(1, 4)
+    yield case(
+        "ScatterElements",
+        "reduction add",
+        x,
+        indices([0, 1, 2, 0]),
+        updates,
+        reduction="add",
+        opset=18,
+    )
     yield case(
         "ScatterND",
         "reduction add",
@@ -220,31 +249,6 @@ def picks() -> Iterator[Case]:
         reduction="mul",
         opset=18,
     )
-    yield case("ScatterND", "indices are an input", x, integers(2, 2, draw="indices"), floats(2))
-    yield case("OneHot", "0 and 1", integers(3, draw="indices"), indices(4), constant([0, 1]))
-    yield case(
-        "OneHot", "other values", integers(3, draw="indices"), indices(4), constant([-0.5, 2])
-    )
-    yield case(
-        "OneHot", "axis 0", integers(3, draw="indices"), indices(4), constant([0, 1]), axis=0
-    )
-    yield case(
-        "OneHot", "reversed values", integers(3, draw="indices"), indices(4), constant([1, 0])
-    )
-    yield case("OneHot", "negative index", integers(3), indices(4), constant([0, 1]))
-    yield case("TensorScatter", "default", floats(1, 4, 2), floats(1, 2, 2), indices(1), opset=24)
-    yield case(
-        "Compress",
-        "constant",
-        x,
-        constant([True, False, True], np.bool_),
-        axis=0,
-        types=[(1, (None, 4))],
-    )
-    yield case("Compress", "condition is an input", x, booleans(3), axis=0, types=[(1, (None, 4))])
-    yield case("NonZero", "of an input", x)
-    yield case("Unique", "default", floats(4), types=[(1, (None,))])
-    yield case("NonMaxSuppression", "default", floats(1, 3, 4), floats(1, 1, 3), indices(2))
 
 
 def constants() -> Iterator[Case]:
@@ -310,4 +314,5 @@ def cases() -> Iterator[Case]:
     yield from shapes()
     yield from arrangements()
     yield from picks()
+    yield from reduced_scatters()
     yield from constants()

@@ -20,7 +20,6 @@ import onnx_ir as ir
 from zkprep.passes.base import PassResult
 from zkprep.passes.repair.draft import Array, Draft, known, operand, repair, sizes
 
-
 _REDUCED = {"add": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin"}
 _AXES_ARE_INPUTS = 18
 
