@@ -1,10 +1,11 @@
 """What a whole model can be like: interface, functions, control flow, foreign operators, types."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import onnx
-from models import Case, case, floats, network, weights, written
+from models import Case, case, floats, indices, network, weights, written
 from onnx import TensorProto, helper, numpy_helper
 
 X = floats(2, 3)
@@ -84,7 +85,75 @@ def foreign() -> Iterator[Case]:
         coefficients=[0.1] * 6,
         targets=2,
     )
+    yield from classical()
     yield case("my.domain.Thing", "unknown domain", X, types=kind, domain="my.domain", node="Thing")
+
+
+def classical() -> Iterator[Case]:
+    """Operators of ai.onnx.ml as scikit-learn's exporter writes them."""
+    kinds = [(TensorProto.FLOAT, (2, 3))]
+    labelled = [(TensorProto.INT64, (2,)), (TensorProto.FLOAT, (2, 2))]
+
+    def one(operator: str, variant: str, types: Any = kinds, **given: Any) -> Case:
+        return case(
+            f"ai.onnx.ml.{operator}",
+            variant,
+            X,
+            types=types,
+            domain="ai.onnx.ml",
+            node=operator,
+            outputs=len(types),
+            **given,
+        )
+
+    yield one("Scaler", "default", offset=[0.1, -0.2, 0.3], scale=[2.0, 0.5, 1.5])
+    yield one("Normalizer", "L2", norm="L2")
+    yield one("Normalizer", "MAX", norm="MAX")
+    linear = {"coefficients": [0.5, -1.0, 2.0, -0.5, 1.0, -2.0], "intercepts": [0.25, -0.25]}
+    for transform in ("NONE", "LOGISTIC", "SOFTMAX"):
+        yield one(
+            "LinearClassifier",
+            transform,
+            labelled,
+            **linear,
+            classlabels_ints=[0, 1],
+            post_transform=transform,
+        )
+    tree = {
+        "nodes_treeids": [0] * 5,
+        "nodes_nodeids": [0, 1, 2, 3, 4],
+        "nodes_featureids": [0, 2, 0, 0, 0],
+        "nodes_modes": ["BRANCH_LEQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"],
+        "nodes_values": [0.1, -0.2, 0.0, 0.0, 0.0],
+        "nodes_truenodeids": [1, 2, 0, 0, 0],
+        "nodes_falsenodeids": [4, 3, 0, 0, 0],
+    }
+    held = {"treeids": [0] * 3, "nodeids": [2, 3, 4], "ids": [0] * 3, "weights": [0.5, 0.125, 1.0]}
+    yield one(
+        "TreeEnsembleRegressor",
+        "default",
+        [(TensorProto.FLOAT, (2, 1))],
+        **tree,
+        **{f"target_{name}": value for name, value in held.items()},
+        n_targets=1,
+    )
+    yield one(
+        "TreeEnsembleClassifier",
+        "two classes",
+        labelled,
+        **tree,
+        **{f"class_{name}": value for name, value in held.items()},
+        classlabels_int64s=[0, 1],
+    )
+    yield case(
+        "ai.onnx.ml.ArrayFeatureExtractor",
+        "columns",
+        X,
+        indices([2, 0]),
+        types=[(TensorProto.FLOAT, (2, 2))],
+        domain="ai.onnx.ml",
+        node="ArrayFeatureExtractor",
+    )
 
 
 def control_flow() -> Iterator[Case]:

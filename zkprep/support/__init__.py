@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from zkprep.errors import UnsupportedModel
 from zkprep.passes.opset import standard_opset
+from zkprep.passes.repair.classical import DOMAIN, WRITTEN
 from zkprep.support.conditions import CONDITIONS
 from zkprep.support.operators import FINE, HOPELESS, REFUSED, WRAPPING
 from zkprep.support.values import known, sizes
@@ -97,6 +98,7 @@ def refused_operators(model: ir.Model) -> tuple[Refusal, ...]:
         Refusal(operator_of(node), str(node.name), _why_never(node))
         for node in model.graph
         if node.op_identifier() not in model.functions
+        and not (node.domain == DOMAIN and node.op_type in WRITTEN)
         and (node.domain not in _STANDARD or node.op_type in HOPELESS)
     )
 

@@ -8,6 +8,7 @@ from zkprep.passes.base import Pass
 from zkprep.passes.repair.average_pools import PlainAveragePools
 from zkprep.passes.repair.biases import SeparateBiases
 from zkprep.passes.repair.casts import TruncateCasts
+from zkprep.passes.repair.classical import PlainClassicalModels
 from zkprep.passes.repair.clips import OpenClips
 from zkprep.passes.repair.differences import TurnDifferences
 from zkprep.passes.repair.dilations import StuffDilations
@@ -40,7 +41,7 @@ __all__ = ["definitions", "repairs"]
 
 def definitions() -> tuple[Pass, ...]:
     """What has to be settled before shapes are: one operator set, operators ONNX defines."""
-    return (RaiseOpset(), GroupsAsInstances(), ExpandFunctions())
+    return (RaiseOpset(), PlainClassicalModels(), GroupsAsInstances(), ExpandFunctions())
 
 
 def repairs() -> tuple[Pass, ...]:

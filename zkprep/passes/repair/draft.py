@@ -99,12 +99,12 @@ Answer = ir.Value | Results | str | None
 Rule = Callable[[ir.Node, Draft], Answer]
 
 
-def repair(model: ir.Model, title: str, rule: Rule) -> PassResult:
-    """Apply `rule` to every standard node of every graph; shapes are known again afterwards."""
+def repair(model: ir.Model, title: str, rule: Rule, domain: str = "") -> PassResult:
+    """Apply `rule` to every node of `domain` in every graph; shapes are known again afterwards."""
     result = model.clone()
     names, opset = Names(result), standard_opset(result)
     sites = []
-    for node in [node for graph in result.graphs() for node in graph if node.domain == ""]:
+    for node in [node for graph in result.graphs() for node in graph if node.domain == domain]:
         draft = Draft(node, opset)
         found = rule(node, draft)
         if found is None:
