@@ -1,4 +1,4 @@
-"""The verbs that look and make nothing: check, verify, report, compare, srs."""
+"""The verbs about a run: verify, statement, report, compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,54 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkprep.cli.arguments import (
-    AllowTestSrs,
-    DimOption,
     Format,
     JsonOption,
-    ModelArgument,
     VerboseOption,
 )
 from zkprep.cli.console import (
     answers,
     backend,
-    print_text,
     rendered,
     rendered_comparison,
     show,
     show_json,
-    talk,
 )
 from zkprep.report.figures import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zkprep.chain import Verdict
 
-CHECK_WIDTH = 80
-
 app = typer.Typer()
-srs_app = typer.Typer(help="The structured reference strings that keys are made with.")
-app.add_typer(srs_app, name="srs")
-
-
-@app.command()
-@answers
-def check(
-    model: ModelArgument,
-    dim: DimOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Say what EZKL would reject or get wrong in a model, and what is done about it."""
-    from zkprep.api import check_model
-    from zkprep.cli.checked import render
-    from zkprep.options import parse_dims
-
-    found = check_model(model, parse_dims(dim or ()))
-    if json:
-        show_json(found)
-    else:
-        print_text(render(found), CHECK_WIDTH)
-    if not found.provable:
-        raise typer.Exit(2)
 
 
 @app.command()
@@ -67,11 +39,16 @@ def verify(
     input: Annotated[
         Path | None, typer.Option("--input", help="the input that the proofs have to be about")
     ] = None,
-    allow_test_srs: AllowTestSrs = False,
+    allow_test_srs: Annotated[
+        bool, typer.Option("--allow-test-srs", help="accept a test-only SRS: not secure")
+    ] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Verify every proof and every link of a run against a digest or a model."""
+    """Verify every proof and every link of a run.
+
+    Against the digest of a statement that you trust, or against the model itself.
+    """
     from zkprep import audit
 
     verdicts = audit.verify_all(
@@ -88,6 +65,11 @@ def verify(
         found = [{"accepted": True, **msgspec.to_builtins(one)} for one in verdicts.values()]
         show_json(found[0] if len(found) == 1 else dict(zip(verdicts, found, strict=True)))
         return
+    _show_accepted(verdicts)
+
+
+def _show_accepted(verdicts: "Mapping[str, Verdict]") -> None:
+    """What was proved, and by how many proofs; all verdicts are of one statement."""
     for name, verdict in verdicts.items():
         if len(verdicts) > 1:
             typer.echo(f"input {name}")
@@ -129,7 +111,7 @@ def statement(
     public: Annotated[Path, typer.Argument(help="RUN/public", show_default=False)],
     json: JsonOption = False,
 ) -> None:
-    """Say what a run claims, and the digest that names it; verifies nothing."""
+    """Say what a run claims; verifies nothing."""
     from zkprep import audit
     from zkprep.statement import summary
 
@@ -189,37 +171,3 @@ def compare(
     typer.echo(text.rstrip("\n"))
     if beyond:
         raise typer.Exit(1)
-
-
-@srs_app.command("list")
-@answers
-def srs_list(json: JsonOption = False) -> None:
-    """The SRS files on this machine."""
-    from zkprep import srs
-
-    found = srs.list_all()
-    if json:
-        show_json([{"logrows": s.logrows, "origin": s.origin, "path": str(s.path)} for s in found])
-        return
-    for one in found:
-        typer.echo(f"{one.logrows:3d}  {one.origin:8s}  {one.path}")
-    if not found:
-        typer.echo("no SRS here; `zkprep srs get K` fetches the ceremony's", err=True)
-
-
-@srs_app.command("get")
-@answers
-def srs_get(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
-    """Fetch the ceremony's SRS of exactly this size."""
-    from zkprep import srs
-
-    typer.echo(srs.obtain(logrows, backend(), allow_test=False, notify=talk).path)
-
-
-@srs_app.command("generate")
-@answers
-def srs_generate(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
-    """Make a test-only SRS: not secure, because this machine knows its secret."""
-    from zkprep import srs
-
-    typer.echo(srs.generate(logrows, backend()).path)

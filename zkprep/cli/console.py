@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from zkprep.cli.arguments import Format, Where
+from zkprep.cli.arguments import Format, Where, WorkplaceOptions
 from zkprep.errors import InputError, VerificationError, ZkprepError
 from zkprep.report.figures import printable
 
@@ -65,20 +65,20 @@ def backend(verbose: bool = False) -> "Backend":
 
 @contextmanager
 def executed(
-    where: Where, address: str | None, prover: "Backend", options: "Options"
+    workplace: WorkplaceOptions, prover: "Backend", options: "Options"
 ) -> "Iterator[Executor]":
-    """Where keys and proofs are made, for as long as that lasts.
+    """What makes keys and proofs, for as long as that lasts.
 
     Raises:
         InputError: an address without a cluster, no Ray, or no cluster at the address.
     """
-    if where is Where.RAY:
+    if workplace.executor is Where.RAY:
         from zkprep.execute.cluster import ray_executor
 
-        with ray_executor(prover, address) as executor:
+        with ray_executor(prover, workplace.address) as executor:
             yield executor
         return
-    if address is not None:
+    if workplace.address is not None:
         raise InputError("--address is of a Ray cluster: it goes with --executor ray")
     from zkprep.execute.local import local_executor
 

@@ -1,4 +1,4 @@
-"""The verbs about runs on disk: runs, clean."""
+"""The verbs about what lies on this machine: runs, clean, calibrate-machine, srs."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from zkprep.cli.arguments import JsonOption
-from zkprep.cli.console import answers, show_json
+from zkprep.cli.arguments import JsonOption, VerboseOption
+from zkprep.cli.console import answers, backend, show_json, talk
 from zkprep.errors import InputError
 
 app = typer.Typer()
+srs_app = typer.Typer(help="List, fetch or generate structured reference strings.")
+app.add_typer(srs_app, name="srs")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 FoldersArgument = Annotated[
@@ -62,7 +64,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say it, remove nothing")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Free what can be made again: proving keys, and with --caches all else."""
+    """Free what can be made again: proving keys, caches."""
     from zkprep.options import parse_memory
     from zkprep.report.figures import size
     from zkprep.runs import free, spare_caches, spare_keys
@@ -81,6 +83,67 @@ def clean(
         typer.echo(f"{size(one.bytes):>9}  {one.path}")
     done = "would free" if dry_run else "freed"
     typer.echo(f"{done} {size(sum(one.bytes for one in found))}")
+
+
+@app.command("calibrate-machine")
+@answers
+def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Measure what proving costs here, for predictions.
+
+    It takes about a minute; later predictions use what it found.
+    """
+    import msgspec
+
+    from zkprep.calibrate import calibrate
+
+    found = calibrate(backend(verbose), talk)
+    if json:
+        show_json(msgspec.to_builtins(found))
+        return
+    made = found.constants
+    typer.echo(f"{found.cpu}, {found.cores} cores, ezkl {found.prover}")
+    typer.echo(
+        f"CPU seconds: {made.slowness:.2f} of the reference machine's, "
+        f"within {100 * found.time_error:.0f} % on {found.probes} circuits"
+    )
+    typer.echo(
+        f"peak memory: {made.memory_start / 1e6:.0f} MB and {made.bulk:.2f} of the reference "
+        f"machine's, within {100 * found.memory_error:.0f} %"
+    )
+
+
+@srs_app.command("list")
+@answers
+def srs_list(json: JsonOption = False) -> None:
+    """The SRS files on this machine."""
+    from zkprep import srs
+
+    found = srs.list_all()
+    if json:
+        show_json([{"logrows": s.logrows, "origin": s.origin, "path": str(s.path)} for s in found])
+        return
+    for one in found:
+        typer.echo(f"{one.logrows:3d}  {one.origin:8s}  {one.path}")
+    if not found:
+        typer.echo("no SRS here; `zkprep srs get K` fetches the ceremony's", err=True)
+
+
+@srs_app.command("get")
+@answers
+def srs_get(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
+    """Fetch the ceremony's SRS of exactly this size."""
+    from zkprep import srs
+
+    typer.echo(srs.obtain(logrows, backend(), allow_test=False, notify=talk).path)
+
+
+@srs_app.command("generate")
+@answers
+def srs_generate(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
+    """Make a test-only SRS: not secure, because this machine knows its secret."""
+    from zkprep import srs
+
+    typer.echo(srs.generate(logrows, backend()).path)
 
 
 def _runs(folders: list[Path] | None) -> list[Path]:
