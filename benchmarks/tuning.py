@@ -116,7 +116,9 @@ def _proved(
         inputs = (read_input(data, given.normalised),)
         backend = EzklBackend()
         executor = local_executor(backend, options)
-        job, _, sized, errors = pipeline.fit(run, executor, backend, given, inputs, options)
+        job, _, sized, errors = pipeline.fit(
+            run, executor, backend, given, pipeline.Given(inputs, ()), options
+        )
         ours = sized["prepared"]
         found = [baselines.variant(ours, errors, prover.prove(job, ours))]
         if other is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import servers
 
 from zkprep import srs
 from zkprep.backends.ezkl import EzklBackend
@@ -59,6 +60,14 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("ZKPREP_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """EZKL's calls of a module without the start of a process each: see forked."""
+    with servers() as run, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zkprep.backends.ezkl.run_worker", run)
+        yield
 
 
 @pytest.fixture(scope="session")

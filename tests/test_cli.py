@@ -14,6 +14,8 @@ from zkprep.model import load
 
 DIGITS = Path(__file__).parent.parent / "circuits/digits"
 MODEL, INPUT = str(DIGITS / "model.onnx"), str(DIGITS / "input.json")
+# The scale that would be found: looking for it takes longer than all else here.
+THREE = ("--blocks", 3, "--scale", 8)
 
 
 def run(*arguments: object) -> Result:
@@ -81,6 +83,8 @@ def test_damaged_models(
         (["measure", MODEL, "--baselines", "prove"], "measure proves nothing"),
         (["measure", MODEL, "--link", "hashed"], "--link 'hashed' is not MODE or TENSOR=MODE"),
         (["measure", MODEL, "--link", "y=polycommit"], "--link: 'y' is no tensor between slices"),
+        (["measure", MODEL, "-o", "/proc/none/r.json"], "cannot write '/proc/none/r.json'"),
+        (["measure", MODEL, "-o", str(DIGITS)], f"cannot write '{DIGITS}': Is a directory"),
         (["slice", MODEL], "slice needs --output DIR"),
         (["fuse", MODEL, "-o", "/proc/none/out.onnx"], "cannot write '/proc/none/out.onnx'"),
         (["report", "nowhere"], "report 'nowhere' cannot be read"),
@@ -92,6 +96,12 @@ def test_damaged_models(
 )
 def test_bad_arguments(fake_prover: None, arguments: list[str], message: str) -> None:
     refused(run(*arguments), message)
+
+
+def test_samples_are_read_before_a_run_is_begun(fake_prover: None, tmp_path: Path) -> None:
+    out, none = tmp_path / "out", tmp_path / "none.npy"
+    refused(run("prove", MODEL, "--input", INPUT, "-o", out, "--samples", none), "are not a file")
+    assert not out.exists()
 
 
 def test_fuse_never_works_in_place(tmp_path: Path) -> None:
@@ -124,7 +134,7 @@ def test_slice(tmp_path: Path) -> None:
 
 
 def test_prove_report_compare(fake_prover: None, tmp_path: Path) -> None:
-    done = run("prove", MODEL, "--input", INPUT, "-o", tmp_path / "run", "--blocks", 3, "--json")
+    done = run("prove", MODEL, "--input", INPUT, "-o", tmp_path / "run", *THREE, "--json")
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)
     assert report == json.loads((tmp_path / "run/report.json").read_bytes())
@@ -146,7 +156,7 @@ def test_prove_report_compare(fake_prover: None, tmp_path: Path) -> None:
 def test_hidden_links(fake_prover: None, tmp_path: Path) -> None:
     hidden = ("--link", "polycommit", "--input-visibility", "private", "--baselines", "none")
     out = tmp_path / "run"
-    done = run("prove", MODEL, "--input", INPUT, "-o", out, "--blocks", 3, *hidden, "--json")
+    done = run("prove", MODEL, "--input", INPUT, "-o", out, *THREE, *hidden, "--json")
     assert done.exit_code == 0, done.stderr
     digest = json.loads(done.stdout)["verdict"]["statement"]
     shown = run("verify", out, "--expect", digest, "--allow-test-srs")
@@ -170,10 +180,8 @@ def test_a_strangers_names_cannot_write_on_the_terminal(fake_prover: None, tmp_p
 
 
 def test_explain(fake_prover: None) -> None:
-    shown = run("measure", MODEL, "--input", INPUT, "--blocks", 3, "--baselines", "none")
-    told = run(
-        "measure", MODEL, "--input", INPUT, "--blocks", 3, "--baselines", "none", "--explain"
-    )
+    measure = ("measure", MODEL, "--input", INPUT, *THREE, "--baselines", "none")
+    shown, told = run(*measure), run(*measure, "--explain")
     assert "boundary checked by" not in shown.stdout
     assert told.stdout.count("boundary checked by") == 3
     assert "verifier" in told.stdout

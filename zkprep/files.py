@@ -50,6 +50,22 @@ def write_together(contents: Mapping[Path, bytes | Iterable[bytes]]) -> None:
         raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
+def require_writable(path: Path) -> None:
+    """Refuse before the work what `write_atomically` would refuse after it.
+
+    Raises:
+        InputError: nothing can be written to `path`.
+    """
+    folder = next(one for one in path.absolute().parents if one.exists())
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
+
+
 def cache_folder() -> Path:
     """Where zkprep keeps what all runs share; ZKPREP_CACHE moves it."""
     return Path(os.environ.get("ZKPREP_CACHE") or platformdirs.user_cache_dir("zkprep"))

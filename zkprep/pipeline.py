@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -35,6 +35,14 @@ SEED = 0
 SAMPLE_SEEDS = (1, 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the user gave: inputs to prove the model on, and samples that circuits have to hold."""
+
+    inputs: tuple[Feeds, ...]
+    samples: tuple[Feeds, ...]
+
+
 def prove(
     model: Path,
     data: Path | Sequence[Path],
@@ -61,19 +69,19 @@ def prove(
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
     paths = [data] if isinstance(data, Path) else data
-    inputs = read_inputs(paths, prepared.normalised)
+    given = Given(read_inputs(paths, prepared.normalised), _samples(options, prepared))
     with open_run(out, notify) as run:
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
         executor = executor or local_executor(backend, options)
         question = digest(f"{prepared.digest} {backend.version} {options}".encode())
-        memory = executor.room.largest
-        asked = Asked(str(model), [str(path) for path in paths], question, memory)
+        named = [str(path) for path in paths]
+        asked = Asked(str(model), named, question, executor.room.largest)
         options = replace(options, memory=limits_of(run, asked).memory)
-        job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
+        job, slicing, sized, errors = fit(run, executor, backend, prepared, given, options)
         save(slicing.prepared.model, run.model_path("prepared.onnx"))
         unbounded(sized["prepared"], slicing.wires, backend)
-        measured = prover.prove(job, sized["prepared"], len(inputs))
+        measured = prover.prove(job, sized["prepared"], len(given.inputs))
         verdict = publish(job, slicing, sized["prepared"])
         variants = {
             **baselines.report(job, sized, prove_too=options.baselines is Baselines.PROVE),
@@ -98,12 +106,13 @@ def measure(
         if data is not None
         else (seeded_inputs(prepared.normalised, SEED),)
     )
+    given = Given(inputs, _samples(options, prepared))
     with (
         tempfile.TemporaryDirectory(prefix="zkprep-") as folder,
         open_run(Path(folder) / "run", notify) as run,
     ):
         executor = local_executor(backend, options)
-        job, slicing, sized, errors = fit(run, executor, backend, prepared, inputs, options)
+        job, slicing, sized, errors = fit(run, executor, backend, prepared, given, options)
         variants = {
             **baselines.report(job, sized, prove_too=False),
             "prepared": baselines.variant(sized["prepared"], errors),
@@ -116,7 +125,7 @@ def fit(
     executor: Executor,
     backend: Backend,
     prepared: Prepared,
-    inputs: tuple[Feeds, ...],
+    given: Given,
     options: Options,
 ) -> tuple[Job, Slicing, dict[str, list[Sized]], Errors]:
     """Cut, size and witness at the smallest scale that keeps the tolerance, or at the one given.
@@ -129,9 +138,9 @@ def fit(
         RangeExceeded: no circuit holds the values.
         Disagreement: a circuit computes something else than its model.
     """
-    samples = tuple(inputs_like(inputs[0], seed, prepared.normalised) for seed in SAMPLE_SEEDS)
-    given = read_samples(options.samples, prepared.normalised) if options.samples else ()
-    job = Job(run, backend, executor, prepared, inputs, samples, options, given)
+    inputs = given.inputs
+    seeded = tuple(inputs_like(inputs[0], seed, prepared.normalised) for seed in SAMPLE_SEEDS)
+    job = Job(run, backend, executor, prepared, inputs, seeded, options, given.samples)
     joined: set[int] = {0}
     while True:
         job = replace(job, fit=_fit(job))
@@ -145,6 +154,10 @@ def fit(
             job = replace(job, given=(*job.given, inputs[unheld.index]))
         else:
             return job, slicing, sized, errors
+
+
+def _samples(options: Options, prepared: Prepared) -> tuple[Feeds, ...]:
+    return read_samples(options.samples, prepared.normalised) if options.samples else ()
 
 
 def _fit(job: Job) -> Fit:

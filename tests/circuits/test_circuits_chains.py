@@ -1,5 +1,7 @@
 """Every case of the corpus is accepted with open and with hidden links: quickly with the fake
 prover, and (`make test-long`) with real proofs, where one case takes minutes rather than hours.
+
+The scale is the one that the case's baseline found: test_circuits_corpus looks for it again.
 """
 
 from collections.abc import Callable
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import baseline
 from circuits import make
 from zkprep import audit, pipeline
 from zkprep.backends.base import Backend
@@ -26,8 +29,15 @@ HIDDEN = {"links": Links(Link.POLYCOMMIT), "input_visibility": InputVisibility.P
 def proved(name: str, folder: Path, backend: Backend, **options: object) -> Verdict:
     """The verdict on the case in two slices, or whole where its input is read by two of them."""
     model, data = make.build(name, folder / "case")
+    (recorded,) = baseline.recorded(name).values()
     for blocks in (2, 1):
-        asked = Options(blocks=blocks, baselines=Baselines.NONE, memory=PLENTY, **options)  # type: ignore[arg-type]
+        asked = Options(
+            scale=recorded.scale,
+            blocks=blocks,
+            baselines=Baselines.NONE,
+            memory=PLENTY,
+            **options,  # type: ignore[arg-type]
+        )
         try:
             report = pipeline.prove(model, data, folder / "run", asked, backend, lambda *_: None)
             break

@@ -111,6 +111,7 @@ def _values(path: Path, net: Net, name: str) -> np.ndarray:
 
 
 @pytest.mark.ezkl
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("name", _by_length(NAMES))
 def test_a_case_costs_what_is_recorded(name: str) -> None:
     prover, found = baseline.measured(name)

@@ -40,7 +40,9 @@ def cells_of(network: onnx.ModelProto, spec: CircuitSpec) -> dict[str, Cells]:
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Settings]:
+def counted(
+    tmp_path_factory: pytest.TempPathFactory, forked_workers: None
+) -> dict[tuple[str, str], Settings]:
     """EZKL's settings of every network under every spec."""
     folder = tmp_path_factory.mktemp("counted")
     for name, model in NETWORKS.items():

@@ -19,7 +19,9 @@ RECORDED = recorded()
 
 @pytest.fixture(scope="module")
 def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    forked_workers: None,
 ) -> Iterator[Callable[[str], Outcome]]:
     """The outcomes of the cases that this session asks for, worked on ahead of the tests."""
     tests = [item for item in request.session.items if isinstance(item, pytest.Function)]

@@ -44,7 +44,7 @@ def done(case: Case) -> Counter[str]:
     ],
 )
 def test_a_damaged_file_is_made_again_and_no_other(skip: Case, name: str, again: set[str]) -> None:
-    first = digest(skip.prove(THREE))
+    first = digest(skip.proved(THREE))
     path = skip.folder / "run" / SLICE / name
     whole, before = path.read_bytes(), done(skip)
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_made_again_and_no_other(skip: Case, name: str, again:
 
 @pytest.mark.parametrize("name", ["pk", "witness.json", "proof.json"])
 def test_a_file_cut_short_is_not_taken_for_whole(skip: Case, name: str) -> None:
-    first = digest(skip.prove(THREE))
+    first = digest(skip.proved(THREE))
     path = skip.folder / "run" / SLICE / name
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -81,7 +81,7 @@ def test_a_truncated_srs_is_named(skip: Case, fresh_cache: Path) -> None:
 def test_a_clock_that_jumps_changes_nothing(
     skip: Case, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    first = digest(skip.prove(THREE))
+    first = digest(skip.proved(THREE))
     before, now = done(skip), time.time() + 86400 * days
     for path in (skip.folder / "run").rglob("*"):
         os.utime(path, (now, now))

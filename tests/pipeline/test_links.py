@@ -20,6 +20,8 @@ from zkprep.report.types import Report
 COMMITTED = Links(Link.POLYCOMMIT)
 COMMIT = "polycommit"
 HIDDEN = InputVisibility.PRIVATE
+SCALE = 10
+"""Enough bits for every network here; where none are given, the least are looked for."""
 
 
 def accepted(case: Case, report: Report, run: str = "run") -> Verdict:
@@ -50,7 +52,7 @@ def test_every_link_is_committed(skip: Case) -> None:
 
 
 def test_the_model_is_an_anchor_of_committed_links_too(skip: Case) -> None:
-    report = skip.prove(Options(blocks=3, links=COMMITTED, input_visibility=HIDDEN))
+    report = skip.prove(Options(scale=SCALE, blocks=3, links=COMMITTED, input_visibility=HIDDEN))
     public = skip.folder / "run/public"
     by_model = audit.verify(public, FakeBackend(), model=skip.model, allow_test_srs=True)
     assert by_model.assumed is not None
@@ -58,7 +60,7 @@ def test_the_model_is_an_anchor_of_committed_links_too(skip: Case) -> None:
 
 
 def test_committed_runs_do_not_mix(skip: Case) -> None:
-    options = Options(blocks=3, links=COMMITTED, baselines=Baselines.NONE)
+    options = Options(scale=SCALE, blocks=3, links=COMMITTED, baselines=Baselines.NONE)
     other = networks.write_input(skip.folder / "other.json", [32], seed=7)
     report = skip.prove(options)
     skip.prove(options, out="second", data=other)
@@ -71,7 +73,7 @@ def test_committed_runs_do_not_mix(skip: Case) -> None:
 
 
 def test_a_private_input_is_checked_by_its_circuit_and_shown_to_nobody(skip: Case) -> None:
-    report = skip.prove(Options(blocks=3, input_visibility=HIDDEN))
+    report = skip.prove(Options(scale=SCALE, blocks=3, input_visibility=HIDDEN))
     verdict = accepted(skip, report)
     assert (verdict.private, verdict.inputs, verdict.committed) == (("image",), {}, 0)
     first, *others = audit.claim_of(skip.folder / "run").slices
@@ -80,7 +82,9 @@ def test_a_private_input_is_checked_by_its_circuit_and_shown_to_nobody(skip: Cas
 
 
 def test_nothing_can_be_told_of_a_private_input(skip: Case) -> None:
-    report = skip.prove(Options(blocks=3, input_visibility=HIDDEN, baselines=Baselines.NONE))
+    report = skip.prove(
+        Options(scale=SCALE, blocks=3, input_visibility=HIDDEN, baselines=Baselines.NONE)
+    )
     assert report.verdict is not None
     with pytest.raises(LinkMismatch, match="nothing is proved of 'image', only of 'logits'"):
         audit.verify(
@@ -102,11 +106,13 @@ def _readers(wires: Sequence[Wire], tensor: str) -> set[int]:
 
 
 def test_a_named_link_spreads_over_the_sides_it_shares(skip: Case) -> None:
-    skip.prove(Options(blocks=6))
+    skip.proved(Options(scale=SCALE, blocks=6))
     wires = audit.claim_of(skip.folder / "run").wires
     read_twice = next(w.tensor for w in wires if len(_readers(wires, w.tensor)) == 2)
     named = Links(Link.PUBLIC, {read_twice: Link.POLYCOMMIT})
-    verdict = accepted(skip, skip.prove(Options(blocks=6, links=named), out="named"), "named")
+    verdict = accepted(
+        skip, skip.prove(Options(scale=SCALE, blocks=6, links=named), out="named"), "named"
+    )
     sides = _readers(wires, read_twice)
     alike = [w for w in wires if w.target.slice in sides]
     assert verdict.committed == len({w.target for w in alike}) > 1
@@ -118,7 +124,9 @@ def test_what_stands_beside_the_models_own_tensors_cannot_be_committed(two_ends:
     said = []
     while len(said) < 5:
         try:
-            report = two_ends.prove(Options(blocks=5, links=Links(Link.POLYCOMMIT, left)))
+            report = two_ends.prove(
+                Options(scale=SCALE, blocks=5, links=Links(Link.POLYCOMMIT, left))
+            )
             break
         except InputError as error:
             said.append(str(error))
@@ -135,7 +143,7 @@ def test_what_stands_beside_the_models_own_tensors_cannot_be_committed(two_ends:
 
 def test_a_private_input_beside_a_link_is_refused(two_ends: Case) -> None:
     with pytest.raises(InputError, match="'right' cannot be private: slice 00. reads it beside "):
-        two_ends.prove(Options(blocks=3, input_visibility=HIDDEN))
+        two_ends.prove(Options(scale=SCALE, blocks=3, input_visibility=HIDDEN))
 
 
 def test_a_private_input_of_two_slices_is_refused(tmp_path: Path) -> None:
@@ -147,20 +155,22 @@ def test_a_private_input_of_two_slices_is_refused(tmp_path: Path) -> None:
     model = networks.build(tmp_path / "twice.onnx", text, {"W1": (4, 4), "W2": (4, 4)})
     case = Case(tmp_path, model, networks.write_input(tmp_path / "in.json", [4]))
     with pytest.raises(InputError, match="'x' cannot be private: 2 slices read it"):
-        case.prove(Options(blocks=2, input_visibility=HIDDEN))
-    assert accepted(case, case.prove(Options(blocks=1, input_visibility=HIDDEN))).private == ("x",)
+        case.prove(Options(scale=SCALE, blocks=2, input_visibility=HIDDEN))
+    assert accepted(
+        case, case.prove(Options(scale=SCALE, blocks=1, input_visibility=HIDDEN))
+    ).private == ("x",)
 
 
 def test_a_name_that_is_no_link_is_refused(skip: Case) -> None:
     links = Links(Link.PUBLIC, {"logits": Link.POLYCOMMIT})
     with pytest.raises(InputError, match="--link: 'logits' is no tensor between slices; they are"):
-        skip.prove(Options(blocks=3, links=links))
+        skip.prove(Options(scale=SCALE, blocks=3, links=links))
 
 
 def test_links_that_share_a_side_cannot_differ(skip: Case) -> None:
-    skip.prove(Options(blocks=6))
+    skip.proved(Options(scale=SCALE, blocks=6))
     slices = audit.claim_of(skip.folder / "run").slices
     target = next(one for one in slices if len(one.inputs) == 2)
     modes = dict(zip([p.tensor for p in target.inputs], Link, strict=True))
     with pytest.raises(InputError, match="share sides of slices: give them one mode"):
-        skip.prove(Options(blocks=6, links=Links(Link.PUBLIC, modes)), out="mixed")
+        skip.prove(Options(scale=SCALE, blocks=6, links=Links(Link.PUBLIC, modes)), out="mixed")

@@ -35,7 +35,7 @@ def _digest(report: Report) -> str:
 
 
 def test_a_skip_across_slices(skip: Case) -> None:
-    report = skip.prove(Options(blocks=6))
+    report = skip.proved(Options(blocks=6))
     assert report.verdict is not None
     assert report.verdict.accepted
     assert report.verdict.proofs == 6
@@ -54,7 +54,7 @@ def test_a_skip_across_slices(skip: Case) -> None:
 
 
 def test_several_inputs_and_outputs(two_ends: Case) -> None:
-    report = two_ends.prove(Options(blocks=3))
+    report = two_ends.proved(Options(blocks=3))
     assert report.verdict is not None
     assert report.verdict.accepted
     verdict = audit.verify(
@@ -77,14 +77,14 @@ def test_baselines(skip: Case) -> None:
 
 def test_the_statement_does_not_depend_on_the_input(skip: Case) -> None:
     other = networks.write_input(skip.folder / "other.json", [32], seed=7)
-    first, second = skip.prove(THREE), skip.prove(THREE, out="second", data=other)
+    first, second = skip.proved(THREE), skip.proved(THREE, out="second", data=other)
     assert _digest(first) == _digest(second)
 
 
 def test_proofs_of_two_runs_do_not_mix(skip: Case) -> None:
     other = networks.write_input(skip.folder / "other.json", [32], seed=7)
-    report = skip.prove(THREE)
-    skip.prove(THREE, out="second", data=other)
+    report = skip.proved(THREE)
+    skip.proved(THREE, out="second", data=other)
     public = skip.folder / "run/public"
     foreign = skip.folder / "second/public/slices/001/proof.json"
     (public / "slices/001/proof.json").write_bytes(foreign.read_bytes())
@@ -93,7 +93,7 @@ def test_proofs_of_two_runs_do_not_mix(skip: Case) -> None:
 
 
 def test_an_edited_output_is_rejected(skip: Case) -> None:
-    report = skip.prove(THREE)
+    report = skip.proved(THREE)
     path = skip.folder / "run/public/slices/002/proof.json"
     proof = json.loads(path.read_bytes())
     proof["instances"][0][-1] = "07" + "00" * 31
@@ -103,7 +103,7 @@ def test_an_edited_output_is_rejected(skip: Case) -> None:
 
 
 def test_the_statement_is_rebuilt_from_the_model(skip: Case) -> None:
-    skip.prove(THREE)
+    skip.proved(THREE)
     public = skip.folder / "run/public"
     verdict = audit.verify(public, FakeBackend(), model=skip.model, allow_test_srs=True)
     assert verdict.proofs == 3
@@ -113,7 +113,7 @@ def test_the_statement_is_rebuilt_from_the_model(skip: Case) -> None:
 
 
 def test_anchors(skip: Case) -> None:
-    report = skip.prove(THREE)
+    report = skip.proved(THREE)
     public = skip.folder / "run/public"
     with pytest.raises(InputError, match="verification needs one anchor"):
         audit.verify(public, FakeBackend())
@@ -126,7 +126,7 @@ def test_anchors(skip: Case) -> None:
 
 
 def test_the_told_input_is_compared_with_the_proved_one(two_ends: Case) -> None:
-    digest = _digest(two_ends.prove(Options(blocks=3)))
+    digest = _digest(two_ends.proved(Options(blocks=3)))
     public = two_ends.folder / "run/public"
 
     def verify(told: Path) -> None:
@@ -149,7 +149,7 @@ def _tensors(path: Path) -> list[list[float]]:
 
 
 def test_a_strange_file_in_public_is_refused(skip: Case) -> None:
-    report = skip.prove(THREE)
+    report = skip.proved(THREE)
     public = skip.folder / "run/public"
     (public / "slices/000/pk").write_text("")
     with pytest.raises(StatementError, match="'slices/000/pk' does not belong"):
@@ -181,7 +181,7 @@ def test_a_run_that_died_goes_on(skip: Case) -> None:
 
 
 def test_another_input_reuses_the_keys(skip: Case) -> None:
-    skip.prove(THREE)
+    skip.proved(THREE)
     before = len(_events(skip.folder / "run"))
     other = networks.write_input(skip.folder / "other.json", [32], seed=7)
     skip.prove(THREE, data=other)
@@ -191,7 +191,7 @@ def test_another_input_reuses_the_keys(skip: Case) -> None:
 
 
 def test_fewer_slices_leave_no_stale_files(skip: Case) -> None:
-    skip.prove(THREE)
+    skip.proved(THREE)
     skip.prove(Options(blocks=2))
     slices = sorted(path.name for path in (skip.folder / "run/public/slices").iterdir())
     assert slices == ["000", "001"]
@@ -309,7 +309,7 @@ def test_bad_input_leaves_no_run(
 
 
 def test_circuits_hold_the_values_of_samples_too(skip: Case) -> None:
-    skip.prove(Options(blocks=2))
+    skip.proved(Options(blocks=2))
     samples = skip.folder / "samples.npy"
     np.save(samples, np.full((2, 1, 2, 4, 4), 1e5, dtype=np.float32))
     skip.prove(Options(blocks=2, samples=samples), out="wide")
@@ -319,7 +319,7 @@ def test_circuits_hold_the_values_of_samples_too(skip: Case) -> None:
 
 
 def test_every_choice_is_in_the_report(skip: Case) -> None:
-    report = skip.prove(Options(blocks=2))
+    report = skip.proved(Options(blocks=2))
     for part in report.variants["prepared"].slices:
         assert part.choices[0].setting == "digits; rows"
     assert not any(part.choices for part in report.variants["plain"].slices)

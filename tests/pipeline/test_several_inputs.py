@@ -30,7 +30,7 @@ def stages(case: Case, run: str = "run") -> list[str]:
 
 def test_one_setup_and_a_public_folder_each(skip: Case) -> None:
     several = inputs(skip, 3)
-    report = skip.prove(THREE, data=several)
+    report = skip.proved(THREE, data=several)
     assert report.verdict is not None
     assert report.verdict.accepted
     assert (report.verdict.proofs, report.verdict.inputs) == (9, 3)
@@ -40,7 +40,7 @@ def test_one_setup_and_a_public_folder_each(skip: Case) -> None:
     public = skip.folder / "run/public"
     assert sorted(path.name for path in public.iterdir()) == ["000", "001", "002"]
     digest = report.verdict.statement
-    alone = skip.prove(THREE, data=several[0], out="alone")
+    alone = skip.proved(THREE, data=several[0], out="alone")
     assert alone.verdict is not None
     assert alone.verdict.statement == digest, "a statement names a function, not a run"
     verdicts = audit.verify_all(public, FakeBackend(), expect=digest, allow_test_srs=True)
@@ -53,7 +53,7 @@ def test_one_setup_and_a_public_folder_each(skip: Case) -> None:
 
 def test_more_inputs_later_prove_only_those(skip: Case) -> None:
     several = inputs(skip, 3)
-    skip.prove(THREE, data=several[:1])
+    skip.proved(THREE, data=several[:1])
     before = len(stages(skip))
     skip.prove(THREE, data=several)
     again = stages(skip)[before:]
@@ -80,7 +80,7 @@ def test_an_input_that_the_fit_did_not_hold_joins_it(skip: Case) -> None:
     several = inputs(skip, 2)
     values = np.array(json.loads(several[1].read_text())["input_data"]) * 1e6
     several[1].write_text(json.dumps({"input_data": values.tolist()}))
-    narrow = skip.prove(THREE, data=several[:1], out="narrow")
+    narrow = skip.proved(THREE, data=several[:1], out="narrow")
     report = skip.prove(THREE, data=several)
     assert report.verdict is not None
     assert narrow.verdict is not None
@@ -104,7 +104,7 @@ def test_the_error_is_the_worst_of_all_inputs(skip: Case) -> None:
 
     def error(*chosen: int) -> float:
         data, out = [several[n] for n in chosen], "-".join(map(str, chosen))
-        total = skip.prove(THREE, data=data, out=out).variants["prepared"].total
+        total = skip.proved(THREE, data=data, out=out).variants["prepared"].total
         assert total is not None
         assert total.fidelity is not None
         return total.fidelity.max_error
@@ -114,7 +114,7 @@ def test_the_error_is_the_worst_of_all_inputs(skip: Case) -> None:
 
 
 def test_proofs_of_two_inputs_do_not_mix(skip: Case) -> None:
-    report = skip.prove(THREE, data=inputs(skip, 2))
+    report = skip.proved(THREE, data=inputs(skip, 2))
     assert report.verdict is not None
     public, name = skip.folder / "run/public", "slices/001/proof.json"
     shutil.copy(public / "000" / name, public / "001" / name)
@@ -125,8 +125,8 @@ def test_proofs_of_two_inputs_do_not_mix(skip: Case) -> None:
 
 
 def test_inputs_of_different_statements_are_no_claim(skip: Case) -> None:
-    skip.prove(THREE, data=inputs(skip, 2))
-    skip.prove(Options(blocks=2, baselines=Baselines.NONE), out="other")
+    skip.proved(THREE, data=inputs(skip, 2))
+    skip.proved(Options(blocks=2, baselines=Baselines.NONE), out="other")
     public = skip.folder / "run/public"
     shutil.copy(skip.folder / "other/public/statement.json", public / "001/statement.json")
     with pytest.raises(StatementError, match="different statements"):

@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ezkl
 
@@ -28,9 +28,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> None:
-    """Answer the request and leave without the interpreter's clean-up."""
+    """Answer the request on stdin and leave, or leave when the parent does."""
     request = json.loads(sys.stdin.buffer.read())
     _die_with(request["parent"])
+    answer(request, folder)
+
+
+def answer(request: dict[str, Any], folder: Path) -> NoReturn:
+    """Write the reply and leave without the interpreter's clean-up."""
     try:
         reply = _answer(request["verb"], request["arguments"])
     except BaseException as error:  # noqa: BLE001 - a Rust panic is no Exception

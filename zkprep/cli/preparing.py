@@ -152,13 +152,15 @@ def measure(
     Predicts what proving them would cost, too.
     """
     from zkprep import pipeline
-    from zkprep.files import write_atomically
+    from zkprep.files import require_writable, write_atomically
     from zkprep.progress import progress
     from zkprep.report.types import dump
 
     if circuits.baselines is Baselines.PROVE:
         raise InputError("measure proves nothing: --baselines is 'count' or 'none'")
     options = circuits.added_to(cut.options())
+    if output is not None:
+        require_writable(output)
     with progress(sys.stderr, quiet=quiet or json) as notify:
         report = pipeline.measure(model, input, options, backend(verbose), notify)
     if output is not None:

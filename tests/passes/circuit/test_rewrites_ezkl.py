@@ -29,7 +29,7 @@ from zkprep.passes.circuit.transposed import TransposedByPhases
 from zkprep.passes.circuit.winograd import MinimalFiltering
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 
-pytestmark = pytest.mark.ezkl
+pytestmark = [pytest.mark.ezkl, pytest.mark.usefixtures("forked_workers")]
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,8 @@ def network() -> Net:
 
 @pytest.mark.parametrize("memory", [300, 160, 110])
 def test_slices_of_split_models_chain_to_the_whole_in_both_variants(
-    tmp_path: Path, memory: int
+    made: Prepared, memory: int
 ) -> None:
-    made = prepared(tmp_path, network())
     slicing = sizing.cut(made, Options(memory=memory * MB))
     assert slicing.prepared.splits
     for variant in ("plain", "prepared"):
@@ -68,13 +67,11 @@ def output_names(model: object) -> list[str]:
     return [spec.name for spec in output_specs(model)]
 
 
-def test_nothing_is_split_where_everything_fits(tmp_path: Path) -> None:
-    made = prepared(tmp_path, network())
+def test_nothing_is_split_where_everything_fits(made: Prepared) -> None:
     assert fitted(made, Prices(SPEC, 10**9)).splits == ()
 
 
-def test_every_part_has_a_price_and_they_cost_little_more(tmp_path: Path) -> None:
-    made = prepared(tmp_path, network())
+def test_every_part_has_a_price_and_they_cost_little_more(made: Prepared) -> None:
     prices = Prices(SPEC, 200 * MB)
     limits = Limits(memory=200 * MB)
     parts = fitted(made, prices)
@@ -82,6 +79,12 @@ def test_every_part_has_a_price_and_they_cost_little_more(tmp_path: Path) -> Non
     assert choose_cut(parts, limits, SPEC)
     with pytest.raises(TooLarge, match="operator 'n_c1' alone takes"):
         choose_cut(made, limits, SPEC)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The network, prepared once for all that only read it."""
+    return prepared(tmp_path_factory.mktemp("network"), network())
 
 
 def inner_product(size: int) -> Net:
@@ -131,8 +134,7 @@ def test_a_group_that_two_tensors_leave_stays_whole(tmp_path: Path) -> None:
     assert not [one for one in parts.splits if one.tensor in "ab"]
 
 
-def test_the_same_splits_make_the_same_model(tmp_path: Path) -> None:
-    made = prepared(tmp_path, network())
+def test_the_same_splits_make_the_same_model(made: Prepared) -> None:
     chosen = fitted(made, Prices(SPEC, 160 * MB))
     again = split(made, chosen.splits)
     assert names(again) == names(chosen)
@@ -155,10 +157,10 @@ CLAIMS: dict[str, tuple[Sequence[Split], str]] = {
 
 @pytest.mark.parametrize(("splits", "reason"), CLAIMS.values(), ids=CLAIMS)
 def test_splits_that_do_not_fit_the_model_are_refused(
-    tmp_path: Path, splits: Sequence[Split], reason: str
+    made: Prepared, splits: Sequence[Split], reason: str
 ) -> None:
     with pytest.raises(InputError) as why:
-        split(prepared(tmp_path, network()), splits)
+        split(made, splits)
     assert reason in str(why.value)
 
 
