@@ -93,23 +93,29 @@ def cut(
 
     searched, exact = _searched(graph)
     idle = _may_idle(graph)
+    scale = 0.0 if blocks is None and workers is None else _scale(graph, limited)
     found = []
     for states in searched:
         arcs = Arcs(states, limited, idle)
         if workers is not None:
-            path = _for_workers(arcs, _scale(graph, limited), workers)
+            path = _for_workers(arcs, scale, workers)
         elif blocks is not None:
-            path = _balanced(arcs, _scale(graph, limited), blocks, slack)
+            path = _balanced(arcs, scale, blocks, slack)
         else:
             path = least_sum(arcs)
         if path is not None:
-            groups = [states.nodes(before, after) for before, after in path.arcs]
-            partition = Partition.from_groups(graph, groups)
-            costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
-            found.append(Optimum(partition, tuple(float(one) for one in costs), exact))
+            found.append(_optimum(graph, states, path, cost, exact))
     if not found:
         raise _refusal(graph, searched, size, limit, blocks)
     return min(found, key=lambda one: _rank(one.costs, blocks, workers))
+
+
+def _optimum(graph: nx.DiGraph, states: States, path: Path, cost: Oracle, exact: bool) -> Optimum:
+    """The partition along a path, with what its blocks cost."""
+    groups = [states.nodes(before, after) for before, after in path.arcs]
+    partition = Partition.from_groups(graph, groups)
+    costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
+    return Optimum(partition, tuple(float(one) for one in costs), exact)
 
 
 def _rank(costs: Sequence[float], blocks: int | None, workers: int | None) -> tuple[float, float]:
