@@ -7,12 +7,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from benchmarks.fusion.judging import Outcome
+from benchmarks.fusion.judging import Column, Outcome
 from benchmarks.fusion.patterns import PATTERNS
 
 if TYPE_CHECKING:
     from benchmarks.fusion.cells import Cells
-    from benchmarks.fusion.survey import Column
 
 _TEXT = Path(__file__).with_name("fusion.md.in")
 _LETTERS = {Outcome.WRONG: "W", Outcome.INVALID: "B", Outcome.CRASH: "X"}

@@ -9,6 +9,7 @@ of the float32 nearest to it. Weights that a caller may override are overridden 
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,16 @@ class Outcome(StrEnum):
     WRONG = "wrong"
     INVALID = "invalid"
     CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One tool: its version, why it could not be had, and what it made of each pattern."""
+
+    tool: str
+    version: str
+    unavailable: str
+    outcomes: tuple[tuple[Outcome, str], ...]
 
 
 def judge(

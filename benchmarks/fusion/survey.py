@@ -11,29 +11,18 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fusion import tools
 from benchmarks.fusion.building import DIFFERENT, EQUAL
 from benchmarks.fusion.cells import count
 from benchmarks.fusion.document import render
-from benchmarks.fusion.judging import Outcome, judge
+from benchmarks.fusion.judging import Column, Outcome, judge
 from benchmarks.fusion.patterns import PATTERNS, Pattern
 from zkprep.backends.ezkl import EzklBackend
 
 SIZES = {"different": DIFFERENT, "equal": EQUAL}
 _CELL_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One tool: its version, why it could not be had, and what it made of each pattern."""
-
-    tool: str
-    version: str
-    unavailable: str
-    outcomes: tuple[tuple[Outcome, str], ...]
 
 
 def survey(python: Path, folder: Path) -> list[Column]:
