@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from zkprep.backends.fake import FakeBackend
-from zkprep.cli import app, console
+from zkprep.chain import Verdict
+from zkprep.cli import app, checking, console
 from zkprep.model import load
 
 DIGITS = Path(__file__).parent.parent / "circuits/digits"
@@ -166,6 +167,11 @@ def test_hidden_links(fake_prover: None, tmp_path: Path) -> None:
     assert named == f"statement {digest}"
     assert re.fullmatch(r"accepted: 3 proofs, (\d) links, \1 of them by commitment", accepted)
     assert "at scale 8, private" in run("statement", out).stdout
+
+
+def test_one_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    checking._show_accepted({"000": Verdict("d", 1, 1, {}, {}, False)})
+    assert capsys.readouterr().out.splitlines() == ["statement d", "accepted: 1 proof, 1 link"]
 
 
 def test_a_strangers_names_cannot_write_on_the_terminal(fake_prover: None, tmp_path: Path) -> None:

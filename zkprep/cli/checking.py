@@ -70,6 +70,8 @@ def verify(
 
 def _show_accepted(verdicts: "Mapping[str, Verdict]") -> None:
     """What was proved, and by how many proofs; all verdicts are of one statement."""
+    from zkprep.report.summary import number
+
     for name, verdict in verdicts.items():
         if len(verdicts) > 1:
             typer.echo(f"input {name}")
@@ -87,7 +89,8 @@ def _show_accepted(verdicts: "Mapping[str, Verdict]") -> None:
         typer.echo("checked: no value can leave the field in any slice")
     if any(one.test_srs for one in verdicts.values()):
         typer.echo("warning: test SRS, not secure: whoever made it can prove anything", err=True)
-    typer.echo(f"accepted: {proofs} proofs, {links} links{committed}{inputs}")
+    proved, linked = number(proofs, "proof"), number(links, "link")
+    typer.echo(f"accepted: {proved}, {linked}{committed}{inputs}")
 
 
 def _show_values(verdict: "Verdict") -> None:
