@@ -22,6 +22,7 @@ def _row(table: str, name: str) -> str:
 
 
 @pytest.mark.ezkl
+@pytest.mark.usefixtures("forked_workers")
 def test_the_table_is_what_is_counted() -> None:
     digits = ROOT / "circuits/digits"
     report = api.measure(digits / "model.onnx", digits / "input.json", Options(blocks=3))
