@@ -20,6 +20,7 @@ from zkprep.srs import Srs
 pytestmark = pytest.mark.ezkl
 ZKPREP = [sys.executable, "-c", "from zkprep.cli import main; main()"]
 LOGROWS = range(8, 13)
+ASKED = ("--blocks", 4, "--scale", 8, "--baselines", "none")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def zkprep(*arguments: object, **environment: str) -> subprocess.CompletedProces
 
 
 def prove(model: Path, data: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    return zkprep("prove", model, "--input", data, "-o", out, "--blocks", 4, "--baselines", "none")
+    return zkprep("prove", model, "--input", data, "-o", out, *ASKED)
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +153,10 @@ def _workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def test_an_interrupted_run_leaves_no_worker_and_goes_on(runs: Runs, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["prove", runs.model, "--input", runs.data, "-o", run, "--blocks", 4]
+    command = ["prove", runs.model, "--input", runs.data, "-o", run, *ASKED]
     events = run / "events.jsonl"
     with subprocess.Popen(
-        [*ZKPREP, *map(str, command), "--baselines", "none"],
+        [*ZKPREP, *map(str, command)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     ) as process:
