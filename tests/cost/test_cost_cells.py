@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from zkprep.cost import gadgets
 from zkprep.cost.cells import Cells, assignments, boundary, predict
 from zkprep.cost.circuit import with_logrows
 from zkprep.cost.gadgets import Region
-from zkprep.cost.walk import walk
+from zkprep.cost.walk import Loaded, walk
 
 SPECS = {
     "default": CircuitSpec(),
@@ -156,6 +157,23 @@ def test_repeating_costs_what_each_repetition_costs_in_its_place() -> None:
         body(one)
     many.repeat(7, lambda: body(many))
     assert many.cells == one.cells
+    for width, legs in product(range(1, 8), range(1, 5)):
+        assert many.rows.count(width, legs) == one.rows.count(width, legs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_walk_counts_cells_at_any_width_and_digits(name: str) -> None:
+    """And constants are shared or not, whatever the scales."""
+    model = ir.from_proto(NETWORKS[name])
+    for multiplier in (1, 3):
+        spec = CircuitSpec(scale_rebase_multiplier=multiplier, integer_constants=multiplier > 1)
+        once = walk(model, spec)
+        for columns, legs in ((1, 1), (2, 5), (3, 4), (5, 2), (7, 3)):
+            other = replace(spec, num_inner_cols=columns, decomp_legs=legs)
+            assert once.cells_of(columns, legs) == walk(model, other).total
+    loaded = Loaded(model)
+    specs = [CircuitSpec(), CircuitSpec(scale_rebase_multiplier=4, checks_boundary=False)]
+    assert [loaded.walk(spec).total for spec in specs] == [walk(model, s).total for s in specs]
 
 
 def test_cells_are_told_apart_by_purpose() -> None:

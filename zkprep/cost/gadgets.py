@@ -13,9 +13,10 @@ the w cells when one alone is longer than a column.
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs`, `src/circuit/ops/region.rs` (flush, dummy_loop).
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from zkprep.cost.rows import Rows, padded
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Region:
         checked: values that were decomposed besides.
         shuffled: rows of the columns that hold sorted copies.
         inverts: whether a reciprocal or a root is among the gadgets.
-        dots: dot products by their length, those of decompositions left out.
+        rows: what begins or fills rows, from which cells follow at any width and digits.
     """
 
     width: int
@@ -42,53 +43,50 @@ class Region:
     checked: int = 0
     shuffled: int = 0
     inverts: bool = False
-    dots: Counter[int] = field(default_factory=Counter)
+    rows: Rows = field(default_factory=Rows)
 
     @property
     def decomposed(self) -> int:
         """Values that were decomposed, in a division three each."""
         return self.checked + 3 * self.divided
 
-    def assign(self, n: int) -> None:
-        """Place `n` cells one after the other."""
-        self.cells += n
-
-    def flush(self) -> None:
-        """Go on to a full row."""
-        self.cells += -self.cells % self.width
+    def assign(self, n: int, digits: int = 0) -> None:
+        """Place `n` cells one after the other, and `digits` times as many as a value has digits."""
+        self.cells += n + digits * self.legs
+        self.rows.assign(n, digits)
 
     def dot(self, n: int, length: int) -> None:
-        """`n` dot products (or sums, or products) over `length` elements each."""
-        self.fill(n, length)
-        self.dots[length] += n
+        """`n` dot products (or sums, or products) over `length` elements each, from a full row on.
 
-    def fill(self, n: int, length: int) -> None:
-        """`n` times as many full rows as hold `length` cells, from a full row on."""
+        Each takes as many full rows as hold its elements.
+        """
         if n:
-            self.flush()
-            self.cells += n * padded(length, self.width)
+            self.cells += -self.cells % self.width + n * padded(length, self.width)
+            self.rows.fill(n, length)
+
+    def recompose(self, n: int) -> None:
+        """`n` dot products over the digits of a value each."""
+        if n:
+            self.cells += -self.cells % self.width + n * padded(self.legs, self.width)
+            self.rows.fill(n, None)
 
     def repeat(self, n: int, body: Callable[[], None]) -> None:
-        """`body`, `n` times; what it costs depends only on where in a row it starts."""
-        before = self.shuffled, self.checked, self.dots
-        costs: dict[int, int] = {}
-        for _ in range(n):
-            place = self.cells % self.width
-            if place in costs:
-                self.cells += costs[place]
-                continue
-            start, self.shuffled, self.checked, self.dots = self.cells, 0, 0, Counter()
-            body()
-            costs[place] = self.cells - start
+        """`body`, `n` times; from the second on it always starts at the same place of a row."""
         if n:
-            self.shuffled = before[0] + n * self.shuffled
-            self.checked = before[1] + n * self.checked
-            self.dots = before[2] + Counter({length: n * k for length, k in self.dots.items()})
+            body()
+        if n > 1:
+            before, start = self.state(), self.rows.state()
+            body()
+            for name, value in before.items():
+                setattr(self, name, getattr(self, name) + (n - 2) * (getattr(self, name) - value))
+            self.rows.repeat(n - 2, start)
+
+    def state(self) -> dict[str, int]:
+        """What is counted so far, but for `rows`."""
+        return {name: getattr(self, name) for name in _COUNTED}
 
 
-def padded(length: int, width: int) -> int:
-    """Cells of as many full rows as hold `length`."""
-    return -(-length // width) * width
+_COUNTED = ("cells", "rebased", "divided", "checked", "shuffled")
 
 
 def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
@@ -97,13 +95,12 @@ def decompose(region: Region, n: int, *, signed_zero: bool = False) -> None:
     `signed_zero`: the sign of zero is forced to be zero.
     """
     region.checked += n
-    region.assign(n * (region.legs + 1))
-    region.assign(n)
+    region.assign(2 * n, digits=n)
     if signed_zero:
         equals_zero(region, n)
         region.assign(2 * n)
-    region.assign(n * region.legs)
-    region.fill(n, region.legs)
+    region.assign(0, digits=n)
+    region.recompose(n)
     region.assign(2 * n)
 
 

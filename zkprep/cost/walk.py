@@ -7,8 +7,7 @@ because a constant is placed where it is first used if it is used again later.
 Source: EZKL 23.0.5 `src/graph/model.rs` layout_nodes, dummy_layout; tract `core/src/model/order.rs`
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import prod
@@ -18,10 +17,11 @@ import onnx_ir as ir
 from zkprep.circuit import CircuitSpec
 from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call, constant_of, shape_of
-from zkprep.cost.gadgets import Region, padded
+from zkprep.cost.gadgets import Region
 from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
 from zkprep.cost.moves import Moved, moved
 from zkprep.cost.nodes import Circuit, Key, Shape, Wire
+from zkprep.cost.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +55,29 @@ class Walk:
         nodes: all of its nodes.
         total: cells of the whole circuit with its boundary.
         scales: bits after the binary point of every tensor of the circuit, by name.
+        put_out: those of the outputs, in order; None where one is a constant.
+        quotients: names of what divisions back to a scale make.
         shuffled: rows of the columns that hold sorted copies.
         tables: static lookup tables, as function and scale of what it reads.
         held: largest integer that range checks meet besides the tensors' own.
-        region: where it was laid out.
+        decomposed: values that are decomposed, in a division three each.
+        rows: how its cells lie in rows.
     """
 
     nodes: tuple[Laid, ...]
     total: int
     scales: Mapping[str, int]
+    put_out: tuple[int | None, ...]
+    quotients: frozenset[str]
     shuffled: int
     tables: frozenset[tuple[str, int]]
     held: float
-    region: Region
+    decomposed: int
+    rows: Rows
 
     def cells_of(self, width: int, legs: int) -> int:
-        """Cells at another number of inner columns and of digits.
-
-        Exact but for rows that are left half full.
-        """
-        region, cells = self.region, self.total
-        for length, n in region.dots.items():
-            cells += n * (padded(length, width) - padded(length, region.width))
-        digits = 2 * (legs - region.legs) + padded(legs, width) - padded(region.legs, region.width)
-        return cells + region.decomposed * digits
+        """Cells at another number of inner columns and of digits."""
+        return self.rows.count(width, legs)
 
 
 def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
@@ -86,20 +85,33 @@ def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
 
     `apart`: as if no two nodes read the same constant, as when each has a circuit of its own.
     """
-    found = moved(model)
-    absorbed = loader.absorbed(found.model.graph)
-    folded = frozenset(chain.from_iterable(absorbed.values()))
-    first = _Pass(found, _circuit(spec, frozenset()), absorbed, folded)
-    laid = first.run()
-    if apart:
-        return laid
-    shared = frozenset(key for key, count in first.circuit.uses.items() if count > 1)
-    return _Pass(found, _circuit(spec, shared), absorbed, folded).run()
+    return Loaded(model).walk(spec, apart=apart)
 
 
-def _circuit(spec: CircuitSpec, shared: frozenset[Key]) -> Circuit:
-    region = Region(spec.num_inner_cols, spec.decomp_legs)
-    return Circuit(spec, region, shared, Counter())
+class Loaded:
+    """A model as EZKL's loader leaves it, to be laid out under many specs."""
+
+    def __init__(self, model: ir.Model) -> None:
+        """Move and absorb what moves and is absorbed whatever the spec."""
+        self._moved = moved(model)
+        self._absorbed = loader.absorbed(self._moved.model.graph)
+        self._folded = frozenset(chain.from_iterable(self._absorbed.values()))
+        self._shared: frozenset[Key] | None = None
+
+    def walk(self, spec: CircuitSpec, *, apart: bool = False) -> Walk:
+        """The model laid out; `apart` as of `walk`."""
+        if apart:
+            return self._pass(spec, frozenset()).run()
+        if self._shared is None:
+            first = self._pass(spec, frozenset())
+            first.run()
+            uses = first.circuit.uses.items()  # which a spec does not decide
+            self._shared = frozenset(key for key, count in uses if count > 1)
+        return self._pass(spec, self._shared).run()
+
+    def _pass(self, spec: CircuitSpec, shared: frozenset[Key]) -> "_Pass":
+        circuit = Circuit(spec, Region(spec.num_inner_cols, spec.decomp_legs), shared)
+        return _Pass(self._moved, circuit, self._absorbed, self._folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,7 @@ class _Pass:
         return self.moved.model.graph
 
     def run(self) -> Walk:
-        nodes = tuple(self._lay(node) for node in _in_order(self.graph))
+        laid = {node: self._lay(node) for node in _in_order(self.graph)}
         for value in self.graph.inputs:
             self._read(value)
         if self.circuit.spec.output_visibility == "public":
@@ -136,9 +148,24 @@ class _Pass:
             for value, wire in self.wires.items()
             if value.name and not wire.is_constant
         }
-        region, tables = self.circuit.region, frozenset(self.circuit.tables)
-        held = self._held()
-        return Walk(nodes, region.cells, scales, region.shuffled, tables, held, region)
+        region = self.circuit.region
+        return Walk(
+            nodes=tuple(laid.values()),
+            total=region.cells,
+            scales=scales,
+            put_out=tuple(scales.get(value.name or "") for value in self.graph.outputs),
+            quotients=self._quotients(node for node, one in laid.items() if one.divided),
+            shuffled=region.shuffled,
+            tables=frozenset(self.circuit.tables),
+            held=self._held(),
+            decomposed=region.decomposed,
+            rows=region.rows.together(),
+        )
+
+    def _quotients(self, divided: Iterable[ir.Node]) -> frozenset[str]:
+        """What nodes put out; where one has absorbed others, what these do."""
+        makers = (one for node in divided for one in (node, *self.absorbed.get(node, ())))
+        return frozenset(value.name or "" for maker in makers for value in maker.outputs)
 
     def _held(self) -> float:
         """What the circuit says; of inverses, roots and unknown nodes, products of two scales."""
@@ -149,7 +176,7 @@ class _Pass:
     def _lay(self, node: ir.Node) -> Laid:
         inputs = tuple(None if value is None else self._read(value) for value in node.inputs)
         region = self.circuit.region
-        before, known = replace(region), True
+        before, known = region.state(), True
         variable = [wire for wire in inputs if wire is not None and not wire.is_constant]
         if not variable:
             outputs = [self._constant(value) for value in node.outputs]
@@ -162,10 +189,10 @@ class _Pass:
         return Laid(
             name=node.name or "",
             category=CATEGORIES.get(node.op_type, "other"),
-            cells=region.cells - before.cells,
-            rebased=region.rebased - before.rebased,
-            divided=region.divided - before.divided,
-            checked=region.checked - before.checked,
+            cells=region.cells - before["cells"],
+            rebased=region.rebased - before["rebased"],
+            divided=region.divided - before["divided"],
+            checked=region.checked - before["checked"],
             known=known,
         )
 
@@ -174,11 +201,13 @@ class _Pass:
         node, lowering, region = call.node, LOWERINGS.get(call.node.op_type), self.circuit.region
         if lowering is None or node.domain not in {"", "ai.onnx"} or not self._is_fixed(node):
             return self._estimate(call), False
-        before = region.cells, region.rebased, region.divided, region.checked
+        before, start = region.state(), region.rows.state()
         try:
             made = lowering(self.circuit, self._with_bias(call))
         except (ArithmeticError, LookupError, TypeError, ValueError):
-            region.cells, region.rebased, region.divided, region.checked = before
+            for name, value in before.items():
+                setattr(region, name, value)
+            region.rows.reset(start)
             return self._estimate(call), False
         settled = node not in self.moved.unsettled and not loader.is_unsettled(node)
         return (made if isinstance(made, list) else [made]), settled
