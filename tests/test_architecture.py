@@ -35,6 +35,7 @@ LAYERS = (
         "zkprep.inputs",
         "zkprep.options",
         "zkprep.twins",
+        "zkprep.allowed",
         "zkprep.wellformed",
         "zkprep.statement",
     },
@@ -164,6 +165,7 @@ def test_chain_is_pure() -> None:
     assert reached <= {
         "zkprep.statement",
         "zkprep.wellformed",
+        "zkprep.allowed",
         "zkprep.claim",
         "zkprep.choices",
         "zkprep.evidence",

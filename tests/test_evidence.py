@@ -38,6 +38,22 @@ def test_a_descent_that_the_settings_agree_with_passes() -> None:
     assert example.verify().digest != HONEST.verify().digest
 
 
+def _says_that_it_brings_down(example: Example) -> Example:
+    """A statement by which slice 1 hands scale 7 on of what its circuit divides to 14."""
+    spec = replace(example.claim.slices[1].spec, scale_rebase_multiplier=2, exits=(7,))
+    return example.with_slice(1, spec=spec)
+
+
+def test_an_exit_that_the_settings_agree_with_passes() -> None:
+    agreeing = several(
+        run_arg("scale_rebase_multiplier", 2),
+        field("model_output_scales", [14]),
+        _says_that_it_brings_down,
+    )
+    example = agreeing(HONEST)
+    assert example.verify().digest != HONEST.verify().digest
+
+
 REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
     # (4) files
     "swapped slices": (bundle(0, 2, 1), ProofRejected, "slice 1: settings.json is not the pinned"),
@@ -137,6 +153,11 @@ REFUSED: dict[str, tuple[Attack, type[VerificationError], str]] = {
         several(field("model_input_scales", [5]), _says_that_it_descends),
         StatementError,
         "slice 1: the settings' input_scale is 7, the statement says 5",
+    ),
+    "exit of a circuit that brings nothing down": (
+        several(run_arg("scale_rebase_multiplier", 2), _says_that_it_brings_down),
+        StatementError,
+        "slice 1: the settings' model_output_scales is [7], the statement says [14]",
     ),
     "output scales": (
         field("model_output_scales", [9]),

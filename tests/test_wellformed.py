@@ -125,6 +125,18 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
         with_spec(descents=(2,)),
         "slice 1: its inputs descend by [2], 'a' of scale 7 to 5, not to the circuit's 7",
     ),
+    "exits of other outputs": (
+        with_spec(exits=(1, 2)),
+        "slice 1: its outputs are brought down by [1, 2], expected bits for each of 1 outputs",
+    ),
+    "exits of nothing": (with_spec(exits=(0,)), "its outputs are brought down by [0], expected"),
+    "no exits": (with_spec(exits=()), "slice 1: its outputs are brought down by []"),
+    "exit to no float": (with_spec(exits=(126,)), "brought down by [126], outside 0 to 125"),
+    "exit upwards": (with_spec(exits=(-1,)), "brought down by [-1], outside 0 to 125"),
+    "exit from another scale": (
+        with_spec(exits=(2,)),
+        "'b' to scale 7 from 9, not from the 7 to which its circuit divides",
+    ),
     "SRS of other rows": (
         lambda s: replace_slice(s, 1, srs=SPARE_SRS),
         "slice 1: the SRS is for 2**11 rows, not 2**10",

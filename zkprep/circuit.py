@@ -51,6 +51,8 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         integer_constants: all-integer constants are taken at scale 0.
         descents: for each input the bits by which its own scale exceeds `input_scale`, taken off
             by a Mul at its entry (zkprep.descent); left out where none has any.
+        exits: for each output the bits by which the circuit's scale exceeds its own, because it
+            is brought down at its exit (zkprep.descent); left out where none is.
     """
 
     input_scale: int = 7
@@ -66,6 +68,12 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     checks_boundary: bool = True
     integer_constants: bool = False
     descents: tuple[int, ...] | UnsetType = UNSET
+    exits: tuple[int, ...] | UnsetType = UNSET
+
+    @property
+    def limit(self) -> int:
+        """The scale beyond which EZKL rebases, and to which."""
+        return self.scale_rebase_multiplier * max(self.input_scale, self.param_scale)
 
     @property
     def largest_value(self) -> int:
@@ -76,6 +84,11 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         """The inputs' own scales, of those that EZKL takes them for."""
         by = self.descents or (0,) * len(taken)
         return tuple(scale + bits for scale, bits in zip(taken, by, strict=True))
+
+    def made_scales(self, said: Sequence[int]) -> tuple[int, ...]:
+        """The outputs' own scales, of those that EZKL says."""
+        by = self.exits or (0,) * len(said)
+        return tuple(scale - bits for scale, bits in zip(said, by, strict=True))
 
 
 class RunArgs(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A slice whose inputs have scales of their own: each finer one descends by a Mul at its entry.
+"""Scales of a slice's inputs and outputs that are not the circuit's, by Muls at its ends.
 
     an input of scale s is the integer x * 2**s;  to EZKL, at scale t = s - k, that is x * 2**k
     entry: Mul by 2**-k, and all behind it reads x
@@ -9,8 +9,13 @@ scale on or grow it. With the Mul, which EZKL takes for a change of scale at one
 every tensor has its own scale and what exceeds the limit is divided back behind the first operator,
 by EZKL's own range-checked division. A link is the same integers at both ends as ever.
 
-Source: EZKL 23.0.5 `src/graph/utilities.rs` new_op_from_onnx (Mul by a power of two),
-`src/graph/node.rs` RebaseScale. Measured: tests/test_descent.py.
+    exit: Mul by 2**-(k + 1), then Mul by 2;  EZKL says scale t of y * 2**-k: of y, scale t - k
+
+An output may be brought down below the limit t likewise: EZKL takes the first Mul for a scale
+beyond the limit, and divides behind the second, which is an operator like any other.
+
+Source: EZKL 23.0.5 `src/graph/utilities.rs` new_op_from_onnx (Mul by a power of two below 1),
+`src/graph/node.rs` RebaseScale. Measured: tests/test_descent.py, tests/test_exit.py.
 """
 
 from collections.abc import Sequence
@@ -23,24 +28,49 @@ from zkprep.errors import StatementError
 from zkprep.model import Feeds
 from zkprep.passes.names import Names
 
+_Ends = tuple[str, str, str]
+_ENTRY: _Ends = ("descent", "entered", "entry")
+_LOWERED: _Ends = ("lowering", "lowered", "lower")
+_EXIT: _Ends = ("doubling", "left", "exit")
+"""How the names of the constant, of the product and of the node of a Mul end. Those of an entry are
+in the digests of statements that have been made."""
+
 
 def entered(model: ir.Model, spec: CircuitSpec) -> ir.Model:
-    """The slice's model as its circuit has it: a Mul behind every input that descends.
+    """The slice's model as its circuit has it: Muls at every end whose scale is not the circuit's.
 
     Args:
         model: the slice's; left as it is.
-        spec: its circuit's, of well-formed descents; on a verifier's side untrusted.
+        spec: its circuit's, of well-formed descents and exits; on a verifier's side untrusted.
 
     Raises:
-        StatementError: an input is not of floats: as an integer 2**-k is 0.
+        StatementError: an end is not of floats: as an integer 2**-k is 0.
     """
-    if not spec.descents:
+    if not spec.descents and not spec.exits:
+        return model
+    result = exited(model, spec.exits or ())
+    if spec.descents:
+        result = result.clone() if result is model else result
+        names = Names(result)
+        for value, bits in zip(list(result.graph.inputs), spec.descents, strict=True):
+            if bits:
+                _descend(result.graph, value, bits, names)
+    return result
+
+
+def exited(model: ir.Model, exits: Sequence[int]) -> ir.Model:
+    """The model with Muls behind every output that is brought down; `exits`: () for none.
+
+    What was an output keeps its name, and what the Muls put out has another.
+    """
+    if not exits:
         return model
     result = model.clone()
-    names = Names(result)
-    for value, bits in zip(list(result.graph.inputs), spec.descents, strict=True):
+    graph, names = result.graph, Names(result)
+    for place, (value, bits) in enumerate(zip(list(graph.outputs), exits, strict=True)):
         if bits:
-            _descend(result.graph, value, bits, names)
+            lowered = _times(graph, value, 2.0 ** -(bits + 1), names, _LOWERED)
+            graph.outputs[place] = _times(graph, lowered, 2.0, names, _EXIT)
     return result
 
 
@@ -58,23 +88,30 @@ def _raised(array: np.ndarray, bits: int) -> np.ndarray:
 
 def _descend(graph: ir.Graph, value: ir.Value, bits: int, names: Names) -> None:
     """Let what reads `value` read it times 2**-bits."""
+    readers = list(value.uses())
+    lowered = _times(graph, value, 2.0**-bits, names, _ENTRY)
+    for reader, position in readers:
+        reader.replace_input_with(position, lowered)
+
+
+def _times(graph: ir.Graph, value: ir.Value, factor: float, names: Names, ends: _Ends) -> ir.Value:
+    """`value` times `factor`, by a Mul right behind what makes it."""
+    constant, product, name = (names.fresh(f"{value.name}_{end}") for end in ends)
     kind = value.dtype or ir.DataType.FLOAT
     if kind != ir.DataType.FLOAT:
-        raise StatementError(f"'{value.name}' is of {kind.name}, only floats can descend by {bits}")
-    factor = ir.Value(
-        name=names.fresh(f"{value.name}_descent"),
-        const_value=ir.tensor(np.array(2.0**-bits, dtype=np.float32)),
+        raise StatementError(f"'{value.name}' is of {kind.name}, only floats can descend")
+    by = ir.Value(
+        name=constant,
+        const_value=ir.tensor(np.array(factor, dtype=kind.numpy())),
         shape=ir.Shape([]),
         type=ir.TensorType(kind),
     )
-    graph.register_initializer(factor)
-    lowered = ir.Value(
-        name=names.fresh(f"{value.name}_entered"), shape=value.shape, type=value.type
-    )
-    readers = list(value.uses())
-    node = ir.node(
-        "Mul", [value, factor], outputs=[lowered], name=names.fresh(f"{value.name}_entry")
-    )
-    for reader, position in readers:
-        reader.replace_input_with(position, lowered)
-    graph.insert_before(graph[0], node)
+    graph.register_initializer(by)
+    made = ir.Value(name=product, shape=value.shape, type=value.type)
+    node = ir.node("Mul", [value, by], outputs=[made], name=name)
+    maker = value.producer()
+    if maker is None:
+        graph.insert_before(graph[0], node)
+    else:
+        graph.insert_after(maker, node)
+    return made

@@ -124,7 +124,7 @@ def _agreements(settings: Settings, piece: Slice, prover: str) -> dict[str, tupl
         ),
         "rebase_frac_zero_constants": (args.rebase_frac_zero_constants, spec.integer_constants),
         "model_input_scales": (settings.model_input_scales, _taken_for(piece)),
-        "model_output_scales": (settings.model_output_scales, [p.scale for p in piece.outputs]),
+        "model_output_scales": (settings.model_output_scales, _said_of(piece)),
         "model_instance_shapes": (settings.model_instance_shapes, shapes),
         "number of hashes": (sum(settings.module_sizes.poseidon[1]), 0),
         "committed sizes": (settings.module_sizes.polycommit, [p.length for p in committed]),
@@ -136,6 +136,12 @@ def _taken_for(piece: Slice) -> list[int]:
     """The scales that the circuit takes its inputs for: theirs less what they descend by."""
     by = piece.spec.descents or (0,) * len(piece.inputs)
     return [port.scale - bits for port, bits in zip(piece.inputs, by, strict=True)]
+
+
+def _said_of(piece: Slice) -> list[int]:
+    """The scales that EZKL says of its outputs: theirs and what they are brought down by."""
+    by = piece.spec.exits or (0,) * len(piece.outputs)
+    return [port.scale + bits for port, bits in zip(piece.outputs, by, strict=True)]
 
 
 def _seen(piece: Slice, visibility: str) -> list[Port]:

@@ -96,6 +96,8 @@ def _sized(piece: Slice, claimed: Claimed, scratch: Path, backend: Backend) -> S
     files, path = SliceFiles(folder, folder), folder / "slice.onnx"
     if len(claimed.inputs) != len(piece.prepared.graph.inputs):
         raise StatementError(f"slice {piece.name} has other inputs than claimed")
+    if len(claimed.outputs) != len(piece.prepared.graph.outputs):
+        raise StatementError(f"slice {piece.name} has other outputs than claimed")
     path.write_bytes(serialize(entered(piece.prepared, claimed.spec)))
     try:
         backend.gen_settings(path, claimed.spec, files.settings)

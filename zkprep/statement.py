@@ -143,8 +143,9 @@ def _slice_line(piece: Slice) -> str:
     inputs, outputs = (", ".join(map(_port_line, side)) for side in (piece.inputs, piece.outputs))
     spec = piece.spec
     descent = f"read at scale {spec.input_scale}, " * bool(spec.descents)
+    exit_ = f"outputs divided from scale {spec.limit}, " * bool(spec.exits)
     return (
-        f"{inputs} -> {outputs}; {descent}2**{spec.logrows} rows, "
+        f"{inputs} -> {outputs}; {descent}{exit_}2**{spec.logrows} rows, "
         f"constants at scale {spec.param_scale}, "
         f"values up to {spec.largest_value}, {piece.srs.origin} SRS"
     )

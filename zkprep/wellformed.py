@@ -1,8 +1,7 @@
 """Rule (1) of `zkprep.chain.verify`: is a statement well-formed?
 
 (a) the cut has one part per slice and no node twice;
-(b) numbers lie within bounds that keep arithmetic cheap and range checks meaningful; an input that
-    descends has the scale of its circuit's inputs besides;
+(b) numbers lie within bounds, and scales follow from one another: zkprep.allowed;
 (c) public ports tile the slice's instances, committed ports the points its proof begins with:
     inputs, then outputs, no gap (EZKL `src/graph/mod.rs` prepare_public_inputs,
     `src/graph/modules.rs` num_constraints_and_instances);
@@ -19,30 +18,11 @@ from collections import Counter
 from collections.abc import Iterable
 from math import prod
 
-from msgspec import UNSET
-
+from zkprep import allowed
 from zkprep.circuit import column_blocks
 from zkprep.claim import Port, PortRef, Slice, Statement
 from zkprep.errors import StatementError
 from zkprep.points import G1_BYTES
-
-# Any three range-checked values have a product below p/2, about 2**253.
-LARGEST_RANGE = 1 << 80
-# Scale that a circuit may reach before it rebases. EZKL brings operands to one scale by multipliers
-# of 64 bits: a larger one is 0, and the operand is lost. At 0 it would never rebase.
-LARGEST_DEFERRED_SCALE = 62
-LARGEST_DESCENT = 126
-"""2**-126 is the smallest float32 of full precision."""
-SPEC_BOUNDS = {
-    "input_scale": (0, LARGEST_DEFERRED_SCALE),
-    "param_scale": (0, 30),  # slopes are multiplied by 2**param_scale, of 32 bits with its sign
-    "scale_rebase_multiplier": (1, 64),
-    "decomp_base": (2, 1 << 26),
-    "decomp_legs": (1, 64),
-    "num_inner_cols": (1, 1 << 10),
-    "logrows": (1, 26),
-}
-
 
 _COUNTED = {"public": "instance", "polycommit": "point", "private": "place"}
 
@@ -62,8 +42,7 @@ def check(statement: Statement) -> None:
     """
     _check_preparation(statement)
     for index, piece in enumerate(statement.slices):
-        _check_spec(index, piece)
-        _check_descents(index, piece)
+        allowed.check(index, piece)
         _check_tiling(index, piece)
     _check_wires(statement)
     _check_outer(statement)
@@ -85,49 +64,6 @@ def _check_preparation(statement: Statement) -> None:
     repeated = _repeated(node for part in preparation.cut for node in part)
     if repeated:
         raise StatementError(f"the cut names node '{repeated}' twice")
-
-
-def _check_spec(index: int, piece: Slice) -> None:
-    spec = piece.spec
-    for field, (low, high) in SPEC_BOUNDS.items():
-        value = getattr(spec, field)
-        if not low <= value <= high:
-            raise StatementError(f"slice {index}: {field} is {value}, outside {low} to {high}")
-    if spec.largest_value >= LARGEST_RANGE:
-        raise StatementError(
-            f"slice {index}: range checks reach {spec.decomp_base}**{spec.decomp_legs} - 1, "
-            f"the limit is {LARGEST_RANGE - 1}"
-        )
-    low, high = spec.lookup_range
-    if not -LARGEST_RANGE < low <= high < LARGEST_RANGE:
-        raise StatementError(f"slice {index}: lookup range {low} to {high} is not a range")
-    deferred = spec.scale_rebase_multiplier * max(spec.input_scale, spec.param_scale)
-    if not 1 <= deferred <= LARGEST_DEFERRED_SCALE:
-        raise StatementError(
-            f"slice {index}: scales grow to {deferred} before a rebase, "
-            f"outside 1 to {LARGEST_DEFERRED_SCALE}"
-        )
-    if spec.logrows != piece.srs.logrows:
-        raise StatementError(
-            f"slice {index}: the SRS is for 2**{piece.srs.logrows} rows, not 2**{spec.logrows}"
-        )
-
-
-def _check_descents(index: int, piece: Slice) -> None:
-    descents = piece.spec.descents
-    if descents is UNSET:
-        return
-    where = f"slice {index}: its inputs descend by {list(descents)}"
-    if len(descents) != len(piece.inputs) or not any(descents):
-        raise StatementError(f"{where}, expected bits for each of {len(piece.inputs)} inputs")
-    for port, bits in zip(piece.inputs, descents, strict=True):
-        if not 0 <= bits <= LARGEST_DESCENT:
-            raise StatementError(f"{where}, outside 0 to {LARGEST_DESCENT}")
-        if bits and port.scale - bits != piece.spec.input_scale:
-            raise StatementError(
-                f"{where}, '{port.tensor}' of scale {port.scale} to {port.scale - bits}, "
-                f"not to the circuit's {piece.spec.input_scale}"
-            )
 
 
 def _check_tiling(index: int, piece: Slice) -> None:

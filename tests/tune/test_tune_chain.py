@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET
 from tune_chains import CONV, PLENTY, add, chain, conv, linear, relu
 
+from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.work import Machine
 from zkprep.errors import RangeExceeded, TooLarge
@@ -24,9 +25,8 @@ from zkprep.tune import (
 )
 from zkprep.tune.chain import ALIKE
 from zkprep.tune.circuits import INNER_COLUMNS
-from zkprep.tune.demand import JUST_BELOW
+from zkprep.tune.demand import JUST_BELOW, LARGEST_QUOTIENT
 from zkprep.tune.precision import PAYS
-from zkprep.wellformed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE
 
 LINE = [conv("one", "x", "a"), conv("two", "a", "b"), conv("three", "b", "c")]
 SKIP = [conv("one", "x", "a"), conv("two", "a", "b"), add("three", "a", "b", "c")]
@@ -95,9 +95,9 @@ def test_integers_that_have_a_scale_are_a_conflict() -> None:
 class _Deferring(Circuits):
     """Circuits that never rebase at once."""
 
-    def points(self, start: Point) -> tuple[Point, ...]:
+    def points(self, start: Point, *, last: bool = False) -> tuple[Point, ...]:
         """All but the first."""
-        return tuple(one for one in super().points(start) if one.multiplier > 1)
+        return tuple(one for one in super().points(start, last=last) if one.multiplier > 1)
 
 
 def test_scales_come_down_where_it_is_cheapest() -> None:
@@ -214,12 +214,53 @@ def test_rebases_are_put_off_no_further_than_a_statement_may_say(
     )
 
     def furthest() -> int:
-        (circuits,) = chain([deep], largest=1e-30)
+        (circuits,) = chain([deep], largest=1e-33)
         return max(point.limit for point in circuits.points(Point(30, 30, 1)))
 
     assert furthest() == 2 * 30 <= LARGEST_DEFERRED_SCALE
     monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)
     assert furthest() > LARGEST_DEFERRED_SCALE
+
+
+def test_outputs_too_large_to_leave_are_brought_down_at_the_end_of_a_chain() -> None:
+    largest, start = 2.0**36, Point(SCALE, SCALE, 1)
+    (circuits,) = chain(LINE[:1], largest=largest)
+    (held,) = circuits.points(start)
+    at_once, lowered = circuits.points(start, last=True)
+    assert at_once == held == start
+    assert lowered.multiplier == 2
+    for choice in circuits.choices(lowered):
+        (scale,), (bits,) = choice.output_scales, lowered.exits
+        assert scale + bits == lowered.limit == choice.spec.limit
+        assert 4 * largest * 2.0 ** (scale + 1) == LARGEST_QUOTIENT
+
+
+def test_nothing_is_divided_to_more_than_ezkl_divides_exactly() -> None:
+    """At twice the scale the Conv of the second layer would be divided to 2**54."""
+    deep = LINE[0].replace("a = Relu (c_one)", "b = Relu (c_one)  a = Conv <CONV> (b, w_one)")
+    (circuits,) = chain([deep.replace("CONV", CONV)], largest=2.0**36)
+    start = Point(SCALE, SCALE, 1)
+    limits = [point.multiplier for point in circuits.points(start, last=True)]
+    assert limits == [1, 3]
+
+
+def test_an_exit_is_shown_with_what_it_costs() -> None:
+    (circuits,) = chain(LINE[:1], largest=2.0**36)
+    _, lowered = circuits.points(Point(SCALE, SCALE, 1), last=True)
+    (saving,) = (
+        one
+        for one in explain(circuits, circuits.choices(lowered)[0])
+        if one.setting == "outputs rescaled by"
+    )
+    assert (saving.default, saving.chosen) == ("1", f"2**-{lowered.exits[0]}")
+    assert saving.cpu_seconds < 0
+
+
+def test_only_the_last_slice_brings_down() -> None:
+    slices = chain(LINE, largest=2.0**36)
+    *inner, _ = tuned(slices, SCALE)
+    assert {one.spec.exits for one in inner} == {UNSET}
+    assert all(max(one.output_scales) == SCALE for one in inner)
 
 
 def test_rows_can_be_asked_for() -> None:

@@ -56,11 +56,9 @@ def compose(slicing: Slicing, keyed: Sequence[Keyed], prover: str) -> Statement:
 
 
 def _slice(one: Keyed) -> statement.Slice:
-    sized, settings = one.sized, one.sized.settings
+    sized = one.sized
     given = _ports(input_specs(sized.model), sized.input_scales, sized.spec.input_visibility)
-    made = _ports(
-        output_specs(sized.model), settings.model_output_scales, sized.spec.output_visibility
-    )
+    made = _ports(output_specs(sized.model), sized.output_scales, sized.spec.output_visibility)
     placed = _placed((*given, *made), sized.spec.logrows)
     return statement.Slice(
         onnx=file_digest(sized.path),

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from msgspec.structs import replace as changed
 from numpy.typing import NDArray
 
 from zkprep.backends.base import Backend, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.descent import entered
 from zkprep.errors import BackendError, Disagreement, Imprecise, RangeExceeded, ZkprepError
 from zkprep.felts import decode
-from zkprep.model import Feeds, Runner
+from zkprep.model import Feeds, Runner, serialize
 from zkprep.options import TOLERANCE
 from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of
 from zkprep.report.types import ERROR_EDGES, Fidelity
@@ -202,15 +204,17 @@ def _error_at(
         decomp_legs=FINER_LEGS,
         logrows=plain.logrows,
         lookup_range=plain.lookup_range,
+        exits=UNSET,  # what leaves is compared here, and nothing is proved of it
     )
     with tempfile.TemporaryDirectory(prefix="zkprep-finer-") as folder:
-        settings, circuit, data, made = (
-            Path(folder) / name for name in ("settings", "circuit", "input", "witness")
+        model, settings, circuit, data, made = (
+            Path(folder) / name for name in ("model", "settings", "circuit", "input", "witness")
         )
+        model.write_bytes(serialize(entered(one.model, spec)))
         data.write_bytes(data_of(one, feeds, {}))
         try:
-            backend.gen_settings(one.path, spec, settings)
-            backend.compile(one.path, settings, circuit)
+            backend.gen_settings(model, spec, settings)
+            backend.compile(model, settings, circuit)
             backend.witness(circuit, data, made)
         except BackendError:
             return None

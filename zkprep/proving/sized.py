@@ -58,6 +58,11 @@ class Sized:
         return self.spec.own_scales(self.settings.model_input_scales)
 
     @property
+    def output_scales(self) -> tuple[int, ...]:
+        """The outputs' own scales, in order."""
+        return self.spec.made_scales(self.settings.model_output_scales)
+
+    @property
     def shown(self) -> str:
         """As messages name it."""
         return f"slice {self.piece.name} ({self.files.folder.parent.name})"
@@ -66,7 +71,8 @@ class Sized:
 def with_twins(sized: Sequence[Sized]) -> list[Sized]:
     """The slices of a variant, each with the first one before it whose circuit is equal."""
     kinds = [
-        (structure(one.model), one.spec.descents, file_digest(one.files.settings)) for one in sized
+        (structure(one.model), one.spec.descents, one.spec.exits, file_digest(one.files.settings))
+        for one in sized
     ]
     return [
         one if first == place else replace(one, twin=sized[first].files)
@@ -97,10 +103,10 @@ def inputs_of(one: Sized, made: Witness) -> Feeds:
 
 def outputs_of(one: Sized, made: Witness) -> Feeds:
     """What the circuit put out, as float64, by name."""
-    specs, scales = output_specs(one.model), one.settings.model_output_scales
+    specs = output_specs(one.model)
     return {
         spec.name: _floats(felts, scale, spec)
-        for spec, felts, scale in zip(specs, made.outputs, scales, strict=True)
+        for spec, felts, scale in zip(specs, made.outputs, one.output_scales, strict=True)
     }
 
 

@@ -7,7 +7,7 @@ slice reads. Where proofs are too long in total, a price per byte is added to th
 until they are not (a Lagrange multiplier: near the best, not proved the best).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from zkprep.errors import TooLarge, ZkprepError
@@ -109,7 +109,7 @@ def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choi
         needed = {name for later in chain[index + 1 :] for name in _inputs(later)}
         found: dict[Scales, _Path] = {}
         for state, path in paths.items():
-            for after, choice in _steps(circuits, dict(state), scale, price):
+            for after, choice in _steps(circuits, dict(state), scale, price, needed):
                 kept = tuple(sorted((n, s) for n, s in after.items() if n in needed))
                 cost = path.price + _cost(choice, price)
                 if kept not in found or cost < found[kept].price:
@@ -122,12 +122,15 @@ def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choi
 
 
 def _steps(
-    circuits: Circuits, scales: Mapping[str, int], scale: int, price: float
+    circuits: Circuits, scales: Mapping[str, int], scale: int, price: float, needed: Set[str]
 ) -> Iterator[tuple[dict[str, int], Choice]]:
-    """The best choice for each entry and multiplier, and the scales of all tensors after it."""
+    """The best choice for each entry and multiplier, and the scales of all tensors after it.
+
+    `needed`: tensors that later slices read.
+    """
     outputs = [spec.name for spec in output_specs(circuits.demand.model)]
-    starts = _starts(circuits, scales, scale)
-    for point in (point for start in starts for point in circuits.points(start)):
+    starts, last = _starts(circuits, scales, scale), needed.isdisjoint(outputs)
+    for point in (point for start in starts for point in circuits.points(start, last=last)):
         choices = circuits.choices(point)
         if not choices:
             continue

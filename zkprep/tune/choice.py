@@ -19,6 +19,7 @@ class Point(NamedTuple):
     param_scale: int
     multiplier: int
     descents: tuple[int, ...] = ()
+    exits: tuple[int, ...] = ()
 
     @property
     def limit(self) -> int:

@@ -9,21 +9,20 @@ EZKL is asked for the settings of one spec per slice, and then of those that win
 cells in between follow by the ratio of `zkprep.tune.counts`, which is near on common operators.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS
 from zkprep.cost.work import predict
 from zkprep.errors import BackendError, RangeExceeded, TooLarge
-from zkprep.model import output_specs
 from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.counts import Counts, point_of, reference
-from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, Demand
-from zkprep.wellformed import LARGEST_DEFERRED_SCALE
+from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, LARGEST_QUOTIENT, Demand
 
 _COLUMNS, _NEAR = 2, 2
 """Other numbers of inner columns are tried at rows near those that are best with so many."""
@@ -53,19 +52,24 @@ class Circuits:
     _known: dict[CircuitSpec, Settings] = field(default_factory=dict)
     _tables: dict[Point, tuple[int, int]] = field(default_factory=dict)
     _refused: dict[Point, BackendError] = field(default_factory=dict)
-    _points: dict[Point, tuple[Point, ...]] = field(default_factory=dict)
+    _points: dict[tuple[Point, bool], tuple[Point, ...]] = field(default_factory=dict)
     _choices: dict[Point, tuple[Choice, ...]] = field(default_factory=dict)
+    _largest: dict[Point, float] = field(default_factory=dict)
     _least_peak: int | None = None
 
     def __post_init__(self) -> None:
         """Walks start from the slice's model."""
         self._counts = Counts(self.demand.model)
 
-    def points(self, start: Point) -> tuple[Point, ...]:
-        """`start` with every multiplier that makes a difference and keeps values in what holds."""
-        if start not in self._points:
-            self._points[start] = tuple(self._different(start))
-        return self._points[start]
+    def points(self, start: Point, *, last: bool = False) -> tuple[Point, ...]:
+        """`start` with every multiplier that makes a difference and keeps values in what holds.
+
+        `last`: no other slice reads the outputs, so those too large to leave are brought down.
+        """
+        asked = start, last
+        if asked not in self._points:
+            self._points[asked] = tuple(self._different(start, last))
+        return self._points[asked]
 
     def choices(self, point: Point) -> tuple[Choice, ...]:
         """The circuits at `point`, one per logrows and number of inner columns."""
@@ -89,7 +93,7 @@ class Circuits:
                 self._tables[point] = self.demand.lookups_of(reference(point, LEGS[-2]))
             self._known[spec] = settings
         except BackendError as error:
-            if point.multiplier == 1 and not point.descents:
+            if point.multiplier == 1 and not (point.descents or point.exits):
                 raise
             self._refused[point] = error
 
@@ -136,7 +140,7 @@ class Circuits:
             hint="lower --scale",
         )
 
-    def _different(self, start: Point) -> Iterator[Point]:
+    def _different(self, start: Point, last: bool) -> Iterator[Point]:
         before: dict[str, int] = {}
         by = min(start.descents, default=0)
         for multiplier in range(1, self.limits.multiplier + 1):
@@ -148,9 +152,23 @@ class Circuits:
                 return
             if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
                 return
-            before = scales
-            if self.demand.puts_out(scales, self.limits.margin) < LARGEST_OUTPUT:
+            before, quotients = scales, self._counts.quotients(point)
+            margin = self.limits.margin
+            if self.demand.largest_of(quotients, scales, margin) >= LARGEST_QUOTIENT:
+                continue
+            if self.demand.puts_out(scales, margin) < LARGEST_OUTPUT:
                 yield point
+            elif last and (lowered := self._brought_down(point, scales)):
+                yield lowered
+
+    def _brought_down(self, point: Point, scales: Mapping[str, int]) -> Point | None:
+        """`point` with outputs brought down that are too large; None where EZKL would not."""
+        exits = self.demand.exits(scales, point.limit, self.limits.margin)
+        if not all(0 <= bits <= LARGEST_EXIT for bits in exits):
+            return None
+        lowered = point._replace(exits=exits)
+        said = zip(self._counts.said(lowered), exits, strict=True)
+        return lowered if all(scale == point.limit for scale, bits in said if bits) else None
 
     def _priced(self, point: Point) -> Iterator[Choice]:
         if point in self._refused:
@@ -192,7 +210,7 @@ class Circuits:
             spec=spec,
             layout=made,
             input_scales=spec.own_scales(settings.model_input_scales),
-            output_scales=tuple(settings.model_output_scales),
+            output_scales=spec.made_scales(settings.model_output_scales),
             seconds=predict(made).prove_cpu_seconds,
             peak=peak,
             headroom=self._headroom(spec),
@@ -207,8 +225,7 @@ class Circuits:
         settings = with_layout(self._known[nearest], spec)
         cells = settings.total_assignments * self._counts.cells(spec)
         cells = round(cells / max(1, self._counts.cells(nearest)))
-        scales = self._counts.scales(point_of(spec))
-        names = [output.name for output in output_specs(self.demand.model)]
+        said = zip(self._counts.said(point_of(spec)), settings.model_output_scales, strict=True)
         return replace(
             settings,
             run_args=replace(settings.run_args, num_inner_cols=spec.num_inner_cols),
@@ -219,10 +236,7 @@ class Circuits:
                 spec.input_scale if scale == nearest.input_scale else scale
                 for scale in settings.model_input_scales
             ],
-            model_output_scales=[
-                scales.get(name, scale)
-                for name, scale in zip(names, settings.model_output_scales, strict=True)
-            ],
+            model_output_scales=[like if scale is None else scale for scale, like in said],
         )
 
     def _range_checks(self, settings: Settings, spec: CircuitSpec) -> list[tuple[int, int]]:
@@ -246,8 +260,10 @@ class Circuits:
         return spec.largest_value / rounded
 
     def _needed(self, point: Point) -> float:
-        scales, held = self._counts.scales(point), self._counts.held(point)
-        return self.demand.needed(scales, held, self.limits.margin)
+        if point not in self._largest:
+            scales, held = self._counts.scales(point), self._counts.held(point)
+            self._largest[point] = self.demand.needed(scales, held, self.limits.margin)
+        return self._largest[point]
 
 
 def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
@@ -256,6 +272,7 @@ def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
         one.scale_rebase_multiplier == other.scale_rebase_multiplier,
         one.input_scale == other.input_scale,
         one.descents == other.descents,
+        one.exits == other.exits,
         one.param_scale == other.param_scale,
         one.decomp_legs == other.decomp_legs,
         one.num_inner_cols == other.num_inner_cols,

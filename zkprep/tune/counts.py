@@ -1,12 +1,7 @@
-"""Cells of a slice under any spec, from few walks: a tuner asks for hundreds of specs.
+"""Cells of a slice under any spec, from few walks: a tuner asks for thousands of specs.
 
-Digits enter a circuit through decompositions alone, so a slice of `a` cells at two digits that
-decomposes `d` values has
-
-    cells(L) = a + d * (D(L) - D(2)),    D(L) = 2 L + 4 + w * ceil(L / w)
-
-cells at L digits and w inner columns, but for rows that alignment leaves half full. `a` is walked
-for every w, `d` follows from a second walk. What wins is asked of EZKL, so an estimate is enough.
+Scales decide what is laid out, and a walk tells how it lies in rows, so cells follow at any number
+of columns and digits (zkprep.cost.rows). What wins is asked of EZKL, so an estimate is enough.
 """
 
 from collections.abc import Mapping
@@ -17,11 +12,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.cells import decomposition
-from zkprep.cost.walk import Walk, walk
+from zkprep.cost.walk import Loaded, Walk
+from zkprep.descent import exited
 from zkprep.tune.choice import Point
-
-_FEW, _MANY = 2, 4
 
 
 @dataclass(slots=True)
@@ -29,11 +22,21 @@ class Counts:
     """What walks say about a slice's model, each done once."""
 
     model: ir.Model
+    _models: dict[tuple[int, ...], Loaded] = field(default_factory=dict)
     _walks: dict[CircuitSpec, Walk] = field(default_factory=dict)
+    _cells: dict[CircuitSpec, int] = field(default_factory=dict)
 
     def scales(self, point: Point) -> Mapping[str, int]:
         """Bits after the binary point of every tensor, by name."""
         return self._walked(reference(point)).scales
+
+    def said(self, point: Point) -> tuple[int | None, ...]:
+        """Scales of the outputs, in order, as EZKL says them; None where that is not known."""
+        return self._walked(reference(point)).put_out
+
+    def quotients(self, point: Point) -> frozenset[str]:
+        """Names of the tensors that are divided back to a scale."""
+        return self._walked(reference(point)).quotients
 
     def held(self, point: Point) -> float:
         """Largest integer that range checks meet besides the tensors' own."""
@@ -41,33 +44,36 @@ class Counts:
 
     def cells(self, spec: CircuitSpec) -> int:
         """Cells of the slice under `spec`."""
-        point, legs = point_of(spec), spec.decomp_legs
-        start = reference(point, _FEW, spec.num_inner_cols)
-        start = replace(start, checks_boundary=spec.checks_boundary)
-        start = replace(start, integer_constants=spec.integer_constants)
-        more = decomposition(replace(start, decomp_legs=legs)) - decomposition(start)
-        total = self._walked(start).total
-        return total + (self._decomposed(start) * more if more else 0)
+        start = _scaled(spec)
+        columns, legs = spec.num_inner_cols, spec.decomp_legs
+        asked = replace(start, num_inner_cols=columns, decomp_legs=legs)
+        if asked not in self._cells:
+            self._cells[asked] = self._walked(start).cells_of(columns, legs)
+        return self._cells[asked]
 
     def decomposes(self, spec: CircuitSpec) -> bool:
         """Whether anything is decomposed under `spec`, and range checks are needed."""
-        start = reference(point_of(spec))
-        return self._decomposed(replace(start, checks_boundary=spec.checks_boundary)) > 0
-
-    def _decomposed(self, spec: CircuitSpec) -> int:
-        """Values that are decomposed; the number of inner columns does not matter."""
-        few = replace(spec, num_inner_cols=2, decomp_legs=_FEW)
-        many = replace(few, decomp_legs=_MANY)
-        grown = decomposition(many) - decomposition(few)
-        return (self._walked(many).total - self._walked(few).total) // grown
+        return self._walked(_scaled(spec)).decomposed > 0
 
     def _walked(self, spec: CircuitSpec) -> Walk:
         if spec not in self._walks:
-            self._walks[spec] = walk(self.model, spec)
+            exits = spec.exits or ()
+            if exits not in self._models:
+                self._models[exits] = Loaded(exited(self.model, exits))
+            self._walks[spec] = self._models[exits].walk(spec)
         return self._walks[spec]
 
 
-def reference(point: Point, legs: int = _FEW, columns: int = 2) -> CircuitSpec:
+def _scaled(spec: CircuitSpec) -> CircuitSpec:
+    """The spec that decides what is laid out under `spec`: its scales, and what is checked."""
+    return replace(
+        reference(point_of(spec)),
+        checks_boundary=spec.checks_boundary,
+        integer_constants=spec.integer_constants,
+    )
+
+
+def reference(point: Point, legs: int = 2, columns: int = 2) -> CircuitSpec:
     """A spec that decides the cells; logrows, base and tables are EZKL's own and do not."""
     return CircuitSpec(
         input_scale=point.input_scale,
@@ -78,10 +84,11 @@ def reference(point: Point, legs: int = _FEW, columns: int = 2) -> CircuitSpec:
         checks_boundary=False,
         integer_constants=True,
         descents=point.descents or UNSET,
+        exits=point.exits or UNSET,
     )
 
 
 def point_of(spec: CircuitSpec) -> Point:
     """What the scales follow from under `spec`."""
     scales = spec.input_scale, spec.param_scale
-    return Point(*scales, spec.scale_rebase_multiplier, spec.descents or ())
+    return Point(*scales, spec.scale_rebase_multiplier, spec.descents or (), spec.exits or ())

@@ -7,9 +7,9 @@ divisor; the sum before a rebase they do not.
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs` decompose, div
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, floor, log2
 
 import onnx_ir as ir
 
@@ -28,6 +28,12 @@ LookupsOf = Callable[[CircuitSpec], tuple[int, int]]
 LARGEST_OUTPUT = 2.0**53
 """What a slice puts out stays below: EZKL hands a witness's outputs on in double precision, and a
 proof of rounded ones does not verify."""
+
+LARGEST_QUOTIENT = 2.0**52
+"""What a division makes stays below: EZKL's prover divides in double precision, and finds no proof
+where the product is off by the divisor or more."""
+
+_TINY = 2.0**-30
 
 JUST_BELOW = 7 / 8
 """Of a power of two: digits of base 2**k - 8 just miss it."""
@@ -55,10 +61,26 @@ class Demand:
 
     def puts_out(self, scales: Mapping[str, int], margin: int) -> float:
         """The largest integer among the outputs; `scales` and `margin` as in `needed`."""
-        names = [spec.name for spec in output_specs(self.model)]
-        return max(
-            margin * self.largest.get(name, 0.0) * 2.0 ** scales.get(name, 0) for name in names
-        )
+        return self.largest_of([spec.name for spec in output_specs(self.model)], scales, margin)
+
+    def largest_of(self, names: Iterable[str], scales: Mapping[str, int], margin: int) -> float:
+        """The largest integer in the tensors `names`; `scales` and `margin` as in `needed`."""
+        integers = (self.largest.get(name, 0.0) * 2.0 ** scales.get(name, 0) for name in names)
+        return margin * max(integers, default=0.0)
+
+    def exits(self, scales: Mapping[str, int], limit: int, margin: int) -> tuple[int, ...]:
+        """For each output the bits that `limit` exceeds the scale by at which it may leave.
+
+        0 where it may leave as it is; `scales` and `margin` as in `needed`.
+        """
+        found = []
+        for spec in output_specs(self.model):
+            scale, largest = scales.get(spec.name, 0), self.largest.get(spec.name, 0.0)
+            held = margin * largest * 2.0**scale < LARGEST_OUTPUT
+            # The power of two above it, so that similar samples make the same circuit.
+            finest = floor(log2(LARGEST_QUOTIENT / margin)) - ceil(log2(max(largest, _TINY))) - 1
+            found.append(0 if held else limit - finest)
+        return tuple(found)
 
     def needed(self, scales: Mapping[str, int], held: float, margin: int) -> float:
         """The largest integer that range checks have to hold.

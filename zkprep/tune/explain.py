@@ -67,6 +67,9 @@ def _steps(
     limit, multiplier = point_of(spec).limit, chosen.scale_rebase_multiplier
     spec = _best(circuits, replace(spec, scale_rebase_multiplier=multiplier))
     yield "rebase beyond scale", str(limit), str(point_of(chosen).limit), spec
+    if chosen.exits:
+        spec = _best(circuits, replace(spec, exits=chosen.exits))
+        yield "outputs rescaled by", "1", _factors(chosen.exits), spec
     yield "inner columns", str(start.num_inner_cols), str(chosen.num_inner_cols), chosen
 
 
@@ -114,7 +117,7 @@ def _least_logrows(circuits: Circuits, spec: CircuitSpec) -> int:
 
 
 def _factors(descents: Sequence[int]) -> str:
-    """What each input is multiplied by."""
+    """What each input or output is multiplied by."""
     return ", ".join(f"2**-{bits}" if bits else "1" for bits in descents)
 
 
