@@ -163,6 +163,8 @@ def control_flow() -> Iterator[Case]:
     yield written("Scan", "running sum", _scan)
     yield written("SequenceConstruct", "and SequenceAt", _parsed(_SEQUENCE))
     yield written("SplitToSequence", "and ConcatFromSequence", _parsed(_SPLIT))
+    yield written("SplitToSequence", "and SequenceAt", _parsed(_SPLIT_AT))
+    yield written("SequenceConstruct", "and ConcatFromSequence", _parsed(_STACKED))
     yield written("Optional", "and OptionalGetElement", _parsed(_OPTIONAL))
     yield written("StringNormalizer", "of an input", _parsed(_STRINGS))
 
@@ -180,6 +182,14 @@ _SEQUENCE = (
 _SPLIT = (
     "g (float[4] x) => (float[4] y)"
     " { s = SplitToSequence <axis = 0> (x) y = ConcatFromSequence <axis = 0> (s) }"
+)
+_SPLIT_AT = (
+    "g (float[5] x) => (float[2] y) <int64 n = {2}, int64 i = {1}>"
+    " { s = SplitToSequence <axis = 0> (x, n) y = SequenceAt (s, i) }"
+)
+_STACKED = (
+    "g (float[2] x, float[2] z) => (float[2, 2] y)"
+    " { s = SequenceConstruct (x, z) y = ConcatFromSequence <axis = 0, new_axis = 1> (s) }"
 )
 _OPTIONAL = "g (float[2] x) => (float[2] y) { o = Optional (x) y = OptionalGetElement (o) }"
 _STRINGS = (

@@ -56,9 +56,9 @@ REFUSED: dict[str, str] = {
 
 HOPELESS = frozenset(
     (
-        *(*_RANDOM, *_SEQUENCES, *_TEXT, *_DATA_SIZED, *_BITS),
+        *(*_RANDOM, *_TEXT, *_DATA_SIZED, *_BITS),
         *_named("ConvInteger DynamicQuantizeLinear Loop MatMulInteger QLinearConv QLinearMatMul"),
-        *_named("Scan SequenceMap"),
+        *_named("Scan SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap"),
     )
 )
 """Operators of REFUSED that no pass rewrites or folds away."""

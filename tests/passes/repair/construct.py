@@ -45,7 +45,7 @@ def broken(
 
 def parsed(interface: str, body: str, opset: int = 17, **constants: Any) -> ir.Model:
     """The model, its nodes named after what they make, its windows explicit, its shapes known."""
-    header = f'<ir_version: 8, opset_import: ["" : {opset}]>'
+    header = f'<ir_version: 8, opset_import: ["" : {opset}, "ai.onnx.ml" : 1]>'
     proto = onnx.parser.parse_model(f"{header} g {interface} {{ {body} }}")
     for name, values in constants.items():
         array = np.asarray(values)

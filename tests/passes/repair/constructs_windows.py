@@ -6,6 +6,7 @@ import numpy as np
 from construct import IMAGE, ROW, Construct, broken, normal, whole
 
 from zkprep.passes.repair.average_pools import PlainAveragePools
+from zkprep.passes.repair.classical import PlainClassicalModels
 from zkprep.passes.repair.differences import TurnDifferences
 from zkprep.passes.repair.dilations import StuffDilations
 from zkprep.passes.repair.expansions import ExpandInPlace
@@ -15,6 +16,7 @@ from zkprep.passes.repair.maximum_pools import PlainMaxPools
 from zkprep.passes.repair.pads import PlainPads
 from zkprep.passes.repair.resizes import PlainResizes
 from zkprep.passes.repair.scatters import GatherScatters
+from zkprep.passes.repair.sequences import OpenSequences
 from zkprep.passes.repair.tiles import GatherTiles
 from zkprep.passes.repair.triangles import MaskTriangles
 
@@ -195,6 +197,48 @@ CONSTRUCTS: Mapping[str, Construct] = {
     ),
     "GatherND, index -2": broken(
         CountFromStart(), SQUARE, "y = GatherND(x, i)", "GatherND", i=whole([-1, -2], [0, 1])
+    ),
+    "SplitToSequence, one size": broken(
+        OpenSequences(),
+        "(float[2,5] x) => (float y)",
+        "s = SplitToSequence<axis=1>(x, n) y = SequenceAt(s, i)",
+        "SplitToSequence Slice",
+        n=np.array(2),
+        i=np.array(2),
+    ),
+    "SplitToSequence, sizes": broken(
+        OpenSequences(),
+        "(float[2,5] x) => (float y)",
+        "s = SplitToSequence<axis=-1>(x, n) y = SequenceAt(s, i)",
+        "SplitToSequence Slice",
+        n=np.array([1, 3, 1]),
+        i=np.array(1),
+    ),
+    "SplitToSequence, single rows": broken(
+        OpenSequences(),
+        "(float[2,5] x) => (float y)",
+        "s = SplitToSequence<keepdims=0>(x) y = SequenceAt(s, i)",
+        "SplitToSequence Slice Squeeze",
+        i=np.array(1),
+    ),
+    "SequenceConstruct, picked": broken(
+        OpenSequences(),
+        "(float[2,5] x, float[2,5] z) => (float y)",
+        "s = SequenceConstruct(x, z) y = SequenceAt(s, i)",
+        "SequenceConstruct Identity",
+        i=np.array(-1),
+    ),
+    "SequenceConstruct, stacked": broken(
+        OpenSequences(),
+        "(float[2,5] x, float[2,5] z) => (float y)",
+        "s = SequenceConstruct(x, z) y = ConcatFromSequence<axis=1, new_axis=1>(s)",
+        "SequenceConstruct Unsqueeze Unsqueeze Concat",
+    ),
+    "Scaler of scikit-learn": broken(
+        PlainClassicalModels(),
+        "(float[1,6] x) => (float[1,6] y)",
+        "y = ai.onnx.ml.Scaler<offset=[1.0], scale=[0.5]>(x)",
+        "Sub Mul",
     ),
     "ScatterND": broken(
         GatherScatters(),

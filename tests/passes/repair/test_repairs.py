@@ -175,8 +175,20 @@ REFUSED = {
     "several of its updates go to one place": parsed(
         ROW, "y = ScatterElements<axis=1>(x, i, u)", i=whole([1, 1]), u=normal(1, 2)
     ),
-    "it combines its updates with the data": parsed(
-        ROW, 'y = ScatterElements<axis=1, reduction="add">(x, i, u)', i=whole([1]), u=normal(1, 1)
+    "its updates are combined by 'mul'": parsed(
+        ROW, 'y = ScatterElements<axis=1, reduction="mul">(x, i, u)', i=whole([1]), u=normal(1, 1)
+    ),
+    "its sequence is put together otherwise": parsed(
+        "(seq(float[2]) x) => (float[2] y)", "y = SequenceAt(x, i)", i=np.array(0)
+    ),
+    "its position is not constant": parsed(
+        "(float[2] x, int64 i) => (float[2] y)", "s = SequenceConstruct(x, x) y = SequenceAt(s, i)"
+    ),
+    "its position counts from the end": parsed(
+        ROW, "s = SplitToSequence<axis=1>(x) y = SequenceAt(s, i)", i=np.array(-1)
+    ),
+    "its sequence is split off, not put together": parsed(
+        ROW, "s = SplitToSequence<axis=1>(x) y = ConcatFromSequence<axis=1>(s)"
     ),
     "its places are not constant": parsed(
         "(float[1,6] x, int64[1,1] i) => (float y)",

@@ -32,6 +32,7 @@ from zkprep.passes.repair.recurrences import UnrollRecurrences
 from zkprep.passes.repair.resizes import PlainResizes
 from zkprep.passes.repair.running_sums import MultiplyRunningSums
 from zkprep.passes.repair.scatters import GatherScatters
+from zkprep.passes.repair.sequences import OpenSequences
 from zkprep.passes.repair.tiles import GatherTiles
 from zkprep.passes.repair.triangles import MaskTriangles
 from zkprep.passes.repair.twins import CopyTwinOutputs
@@ -41,7 +42,13 @@ __all__ = ["definitions", "repairs"]
 
 def definitions() -> tuple[Pass, ...]:
     """What has to be settled before shapes are: one operator set, operators ONNX defines."""
-    return (RaiseOpset(), PlainClassicalModels(), GroupsAsInstances(), ExpandFunctions())
+    return (
+        RaiseOpset(),
+        OpenSequences(),
+        PlainClassicalModels(),
+        GroupsAsInstances(),
+        ExpandFunctions(),
+    )
 
 
 def repairs() -> tuple[Pass, ...]:
