@@ -128,3 +128,37 @@ def test_unknown_channels_are_left_with_the_reason() -> None:
             node.outputs[0].shape = ir.Shape([1, None, SIDE, SIDE])
     (site,) = KeepBatchAxis()(model).sites
     assert site.reason == "kept without a Gather: the number of its channels is not known"
+
+
+def behind_a_product(shape: str, sizes: str) -> ir.Model:
+    """What ConvNeXt ends with: a product along the channels, a strided Conv, a mean, a Reshape."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 18]>'
+        f" g (float[1, 4, 4, 8] x) => (float[{shape}] y) <int64[2] a = {{2, 3}}, {sizes}>"
+        " { l = MatMul (x, k) t = Transpose <perm = [0, 3, 1, 2]> (l)"
+        "   c = Conv <kernel_shape = [2, 2], strides = [2, 2]> (t, w) m = ReduceMean (c, a)"
+        "   y = Reshape (m, s) }"
+    )
+    random = np.random.default_rng(0)
+    for name, size in (("k", (8, 8)), ("w", (8, 8, 2, 2))):
+        values = random.normal(size=size).astype(np.float32) / 4
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
+    for node in model.graph.node:
+        node.name = f"{node.op_type}_{node.output[0]}"
+    return ir.from_proto(onnx.shape_inference.infer_shapes(model))
+
+
+@pytest.mark.ezkl
+def test_a_batch_axis_left_out_behind_a_product_is_kept_in_between(tmp_path: Path) -> None:
+    model = behind_a_product("8", "int64[1] s = {8}")
+    with pytest.raises(BackendError, match="dims"):
+        circuit(model, tmp_path / "before")
+    result = run_passes(model, [KeepBatchAxis()])
+    assert [node.op_type for node in result.model.graph].count("Gather") == 1
+    after = circuit(result.model, tmp_path / "after")
+    assert after.error < 0.02 * after.span
+
+
+def test_a_reshape_that_keeps_the_batch_axis_asks_for_nothing() -> None:
+    result = KeepBatchAxis()(behind_a_product("1, 8", "int64[2] s = {1, 8}"))
+    assert not result.applied

@@ -4,11 +4,13 @@
 
 EZKL's loader turns an unpadded Conv of kernel 1 and group 1 into an einsum and, between two of them
 at batch 1, drops the batch axis of everything in between; EZKL's Conv then takes spatial axes for
-channels and computes something else, or panics. Gathering every channel in order is the identity
+channels and computes something else, or panics. So it does between a product of matrices and a
+Reshape that leaves the batch axis out. Gathering every channel in order is the identity
 and takes no cell, and the loader does not move the batch axis across it. Measured on EZKL 23.0.5:
 tests/passes/circuit/test_batch_axis.py. Seen in the loader's table as `data_format=CHW`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +25,7 @@ RULE = "batch axis kept"
 
 @dataclass(frozen=True, slots=True)
 class KeepBatchAxis:
-    """Every larger Conv between two pointwise Convs reads its input through a Gather."""
+    """Every larger Conv whose batch axis may be dropped reads its input through a Gather."""
 
     name: ClassVar[str] = "keep-batch-axis"
 
@@ -51,19 +53,47 @@ class KeepBatchAxis:
 
 
 def between_pointwise(graph: ir.Graph) -> list[ir.Node]:
-    """Convs of a larger kernel with a pointwise Conv both upstream and downstream, in order."""
+    """Convs of a larger kernel in whose place the loader may drop the batch axis, in order."""
     nodes = list(graph)
-    before: set[ir.Node] = set()
+    between = _behind(nodes, _is_pointwise) & _ahead(nodes, _is_pointwise)
+    between |= _behind(nodes, _is_einsum) & _ahead(nodes, _drops_batch)
+    return [node for node in nodes if _is_spatial(node) and node in between]
+
+
+def _behind(nodes: list[ir.Node], kind: Callable[[ir.Node], bool]) -> set[ir.Node]:
+    """The nodes with one of that kind upstream."""
+    found: set[ir.Node] = set()
     for node in nodes:
         made_by = (value.producer() for value in node.inputs if value is not None)
-        if any(one is not None and (one in before or _is_pointwise(one)) for one in made_by):
-            before.add(node)
-    after: set[ir.Node] = set()
+        if any(one is not None and (one in found or kind(one)) for one in made_by):
+            found.add(node)
+    return found
+
+
+def _ahead(nodes: list[ir.Node], kind: Callable[[ir.Node], bool]) -> set[ir.Node]:
+    """The nodes with one of that kind downstream."""
+    found: set[ir.Node] = set()
     for node in reversed(nodes):
         readers = (one for value in node.outputs for one in value.consumers())
-        if any(one in after or _is_pointwise(one) for one in readers):
-            after.add(node)
-    return [node for node in nodes if _is_spatial(node) and node in before and node in after]
+        if any(one in found or kind(one) for one in readers):
+            found.add(node)
+    return found
+
+
+def _is_einsum(node: ir.Node) -> bool:
+    return _is_pointwise(node) or (node.domain == "" and node.op_type in ("Einsum", "MatMul"))
+
+
+def _drops_batch(node: ir.Node) -> bool:
+    """Whether `node` leaves out axes of size 1, the first among them, and nothing else."""
+    if node.op_type not in ("Reshape", "Squeeze") or node.inputs[0] is None:
+        return False
+    shapes = node.inputs[0].shape, node.outputs[0].shape
+    if not all(shape is not None and shape.is_static() for shape in shapes):
+        return False
+    old, new = (shape.numpy() for shape in shapes if shape is not None)
+    same = [size for size in old if size != 1] == [size for size in new if size != 1]
+    return same and len(new) < len(old) and old[0] == 1 and new[:1] != (1,)
 
 
 def _is_conv(node: ir.Node) -> bool:
