@@ -15,9 +15,10 @@ class Fit:
     """At which scale, and how boldly, circuits are chosen.
 
     Attributes:
-        scale: bits after the binary point, of the model's inputs and of all constants.
+        scale: bits after the binary point, of the model's inputs and, unless it says less, of all.
         margin: how many times as large as in the samples values may be.
         multiplier: largest scale, as a multiple of a slice's own, that its rebases may wait for.
+        tapered: whether later slices may have fewer bits than `scale`.
         coarse: whether constants may have fewer bits than `scale`, slice by slice.
         whole: whether the model stays one slice.
     """
@@ -25,6 +26,7 @@ class Fit:
     scale: int = SCALES[0]
     margin: int = 4
     multiplier: int = 16
+    tapered: bool = False
     coarse: bool = False
     whole: bool = False
 

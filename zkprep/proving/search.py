@@ -4,6 +4,7 @@ Cuts are chosen by prices that know neither values nor precision. So where one s
 by the same prices, its circuit is fitted as well, and what EZKL makes of both decides.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 
@@ -95,22 +96,25 @@ def _found(job: Job) -> tuple[Fit, list[Sized]]:
             else:
                 raise
         else:
-            return _coarser(job, sized["prepared"])
+            found = [(job.fit, sized["prepared"]), *_coarser(job, sized["prepared"])]
+            return min(found, key=lambda one: _spent(one[1]))
 
 
-def _coarser(job: Job, sized: list[Sized]) -> tuple[Fit, list[Sized]]:
-    """The job's fit; where fewer bits of constants make it cheaper and are as good, with them."""
-    coarse = replace(job, fit=replace(job.fit, coarse=True))
+def _coarser(job: Job, sized: list[Sized]) -> Iterator[tuple[Fit, list[Sized]]]:
+    """Fits with fewer bits, in later slices or in constants, that are fine enough, too."""
     if job.options.scale is not None:
-        return job.fit, sized
-    try:
-        _, found = cut_and_size(coarse)
-        if [one.spec for one in found["prepared"]] == [one.spec for one in sized]:
-            return job.fit, sized
-        _require_fine(coarse, found["prepared"], argmax=True)
-    except (TooLarge, Imprecise, RangeExceeded, Disagreement):
-        return job.fit, sized
-    return coarse.fit, found["prepared"]
+        return
+    tapered, coarse = replace(job.fit, tapered=True), replace(job.fit, coarse=True)
+    for fit in (coarse,) if len(sized) == 1 else (tapered, coarse):
+        fewer = replace(job, fit=fit)
+        try:
+            _, found = cut_and_size(fewer)
+            if [one.spec for one in found["prepared"]] == [one.spec for one in sized]:
+                continue
+            _require_fine(fewer, found["prepared"], argmax=True)
+        except _UNFIT:
+            continue
+        yield fit, found["prepared"]
 
 
 def _require_fine(job: Job, sized: list[Sized], *, argmax: bool) -> None:

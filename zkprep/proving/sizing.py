@@ -23,6 +23,7 @@ from zkprep.proving import trial
 from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, with_twins
+from zkprep.proving.taper import tapered
 from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut, planned
 from zkprep.splitting import fitted
 from zkprep.weights import whole_load
@@ -147,15 +148,28 @@ def _prepared(job: Job, slicing: Slicing) -> list[Sized]:
             machine=constants(job.backend.version.split()[-1]),
         )
         with trial.demands(job.backend, views) as demands:
-            return _tuned(job, views, demands, limits)
+            bits = _bits(job, slicing, views)
+            return _tuned(job, views, demands, limits, bits)
 
     asked = repr((job.fit, _budgets(job.options), [view.boundary for view in views])).encode()
     chosen = trial.chosen(job, views, "chain", asked, choose)
     return [trial.sized(job, view, one) for view, one in zip(views, chosen, strict=True)]
 
 
+def _bits(job: Job, slicing: Slicing, views: Sequence[trial.View]) -> list[int]:
+    """The scale to which each slice's values may descend."""
+    if not job.fit.tapered:
+        return [job.scale] * len(views)
+    outputs = [spec.name for spec in output_specs(slicing.whole("prepared"))]
+    return tapered(views, outputs, job.scale, job.options.tolerance)
+
+
 def _tuned(
-    job: Job, views: Sequence[trial.View], demands: Sequence[tune.Demand], limits: tune.Limits
+    job: Job,
+    views: Sequence[trial.View],
+    demands: Sequence[tune.Demand],
+    limits: tune.Limits,
+    bits: Sequence[int],
 ) -> list[trial.Chosen]:
     """The cheapest circuits; all slices with committed sides have as many rows.
 
@@ -165,8 +179,8 @@ def _tuned(
     def tuned(logrows: int | None) -> list[tuple[tune.Circuits, tune.Choice]]:
         fixed = limits if logrows is None else replace(limits, least=logrows, logrows=logrows)
         chain = [
-            tune.Circuits(demand, fixed if view.boundary.commits else limits)
-            for view, demand in zip(views, demands, strict=True)
+            tune.Circuits(demand, fixed if view.boundary.commits else limits, scale=own)
+            for view, demand, own in zip(views, demands, bits, strict=True)
         ]
         return list(zip(chain, _choices(job, chain), strict=True))
 
@@ -219,7 +233,7 @@ def _plain(job: Job, slicing: Slicing) -> list[Sized]:
     sized = []
     for index, view in enumerate(_views(job, slicing, "plain")):
         names = [spec.name for spec in input_specs(view.model)]
-        scale, descents = tune.entries(view.model, scales, job.scale)[0]
+        scale, descents = tune.entries(view.model, scales, job.scale, job.scale)[0]
         spec = CircuitSpec(input_scale=scale, param_scale=job.scale, descents=descents or UNSET)
         one = trial.sized(job, view, _plain_one(job, view, spec))
         for name, got in zip(names, one.input_scales, strict=True):

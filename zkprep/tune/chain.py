@@ -149,8 +149,9 @@ def _best(choices: Sequence[Choice], price: float) -> Choice:
 
 def _starts(circuits: Circuits, scales: Mapping[str, int], scale: int) -> list[Point]:
     """Where multipliers begin, for every entry; one that needs no descent where care is taken."""
-    bits = circuits.param_scale or scale
-    found = entries(circuits.demand.model, scales, scale)
+    own = circuits.scale or scale
+    bits = circuits.param_scale or own
+    found = entries(circuits.demand.model, scales, scale, own)
     kept = found if circuits.limits.multiplier > 1 else found[:1]
     return [Point(one.input_scale, bits, 1, one.descents) for one in kept]
 

@@ -42,11 +42,13 @@ class Circuits:
     Attributes:
         demand: what the slice needs.
         limits: what every circuit has to keep.
-        param_scale: bits of the slice's constants; None: as many as the chain's.
+        scale: bits of the slice's values where it rescales them; None: as many as the chain's.
+        param_scale: bits of its constants; None: as many as its values'.
     """
 
     demand: Demand
     limits: Limits
+    scale: int | None = None
     param_scale: int | None = None
     _counts: Counts = field(init=False)
     _known: dict[CircuitSpec, Settings] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """At which scale a slice may read what comes to it: EZKL has one, its inputs each have their own.
 
 Two are worth a circuit. The lowest of its inputs' takes them as they come, where they are alike.
-The chain's own, where all are finer, lets them descend: what earlier slices put off is divided back
-here, behind the first operator, and no further than to the scale at which the chain began.
+The slice's own, where all are finer, lets them descend: what earlier slices put off is divided back
+here, behind the first operator, and no further than the slice's precision allows.
 """
 
 from collections.abc import Mapping
@@ -21,20 +21,21 @@ class Entry(NamedTuple):
     descents: tuple[int, ...]
 
 
-def entries(model: ir.Model, scales: Mapping[str, int], scale: int) -> tuple[Entry, ...]:
+def entries(model: ir.Model, scales: Mapping[str, int], scale: int, own: int) -> tuple[Entry, ...]:
     """The entries of a slice, first the one by which least descends.
 
     Args:
         model: the slice's.
         scales: of the tensors before it, by name; the model's inputs need not be there.
-        scale: the chain's, and that of the model's inputs.
+        scale: that of the model's inputs.
+        own: that to which values may descend.
     """
     specs = input_specs(model)
-    own = [scales.get(spec.name, scale) if spec.dtype.kind == "f" else None for spec in specs]
-    lowest = min((one for one in own if one is not None), default=scale)
+    read = [scales.get(spec.name, scale) if spec.dtype.kind == "f" else None for spec in specs]
+    lowest = min((one for one in read if one is not None), default=scale)
     found = []
-    for base in dict.fromkeys((lowest, min(lowest, scale))):
-        bits = tuple(0 if one is None else one - base for one in own)
+    for base in dict.fromkeys((lowest, min(lowest, own))):
+        bits = tuple(0 if one is None else one - base for one in read)
         if max(bits) <= LARGEST_DESCENT:
             found.append(Entry(base, bits if any(bits) else ()))
     return tuple(found)

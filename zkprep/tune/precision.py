@@ -34,14 +34,14 @@ def refined(
 
     Args:
         chain: the slices in executable order; their `param_scale` is chosen.
-        scale: of the model's inputs, and the most that constants get.
+        scale: of the model's inputs, and the most that a slice without its own gives constants.
         max_proof_bytes: most bytes of all raw proofs together.
         allowed: largest error of a slice, as a share of its outputs' range.
     """
     choices = tuned(chain, scale, max_proof_bytes)
     enough = PAYS * _seconds(choices)
     try:
-        _give(chain, [min(scale, FEWEST_BITS)] * len(chain))
+        _give(chain, [min(one.scale or scale, FEWEST_BITS) for one in chain])
         if _seconds(estimated(chain, scale, max_proof_bytes)) <= enough:
             with ThreadPoolExecutor(usable_cores()) as pool:
                 _give(chain, list(pool.map(partial(_fewest_bits, scale, allowed), chain)))
@@ -61,6 +61,7 @@ def _give(chain: Sequence[Circuits], bits: Sequence[int | None]) -> None:
 
 def _fewest_bits(scale: int, allowed: float, circuits: Circuits) -> int:
     """By bisection: more bits are finer."""
+    scale = circuits.scale or scale
     low, high = min(scale, FEWEST_BITS), scale
     if not _has_fractions(circuits.demand.model, reference(Point(scale, scale, 1))):
         return low
