@@ -65,7 +65,7 @@ def test_integers_do_not_descend(tmp_path: Path) -> None:
         )
 
     restated(public, descending)
-    with pytest.raises(StatementError, match="'x' is of INT64, only floats can descend by 4"):
+    with pytest.raises(StatementError, match="'x' is of INT64, only floats can descend"):
         audit.verify(public, FakeBackend(), model=model, allow_test_srs=True)
 
 

@@ -70,7 +70,8 @@ class Oracle:
 
     def _refuse_random(self) -> None:
         """Raise where the reference itself gives other outputs for the same inputs."""
-        load, [(feeds, _), *_] = self._runs
+        load, [(given, _), *_] = self._runs
+        feeds = fitted(given, self._reference)
         run = load(self._reference)  # a session draws anew each time, a new one may begin again
         if compare(run(feeds), run(feeds), ROUNDED):
             raise InputError(
