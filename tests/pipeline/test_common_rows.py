@@ -49,7 +49,8 @@ def rows(
     job: Any = SimpleNamespace(scale=8, options=Options(), fit=Fit())
     demands: Any = list(range(len(boundaries)))
     limits = sizing.tune.Limits(memory=1)
-    return [chosen.spec for chosen in sizing._tuned(job, views, demands, limits, [8] * len(boundaries))]
+    bits = [job.scale] * len(boundaries)
+    return [chosen.spec for chosen in sizing._tuned(job, views, demands, limits, bits)]
 
 
 def test_open_slices_keep_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
