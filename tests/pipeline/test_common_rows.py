@@ -24,7 +24,7 @@ class Tuner:
         self.likes, self.missing = likes, missing
         self.asked: list[list[int]] = []
 
-    def Circuits(self, demand: int, limits: Any) -> Any:  # noqa: N802
+    def Circuits(self, demand: int, limits: Any, scale: int) -> Any:  # noqa: N802
         fixed = limits.logrows if limits.least == limits.logrows else None
         return SimpleNamespace(logrows=fixed or self.likes[demand])
 
