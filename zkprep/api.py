@@ -16,7 +16,7 @@ from zkprep.fusing import fuse_file, fuse_model
 from zkprep.model import save
 from zkprep.options import Options
 from zkprep.prepare import prepare
-from zkprep.proving import sizing
+from zkprep.proving import cutting
 from zkprep.proving.drawn import drawn
 from zkprep.report import compare as comparing
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
@@ -71,7 +71,7 @@ def slice_model(model: Path, out: Path | None, options: Options = DEFAULTS) -> C
         TooLarge: no cut keeps the limits.
     """
     prepared = prepare(model, options.dims, keep_head=options.keep_head)
-    slicing = sizing.cut(prepared, options)
+    slicing = cutting.cut(prepared, options)
     cut = drawn(slicing)
     names = [piece.name for piece in slicing.slices]
     wires = [(w.tensor, names[w.source[0]], names[w.target[0]]) for w in slicing.wires]

@@ -6,6 +6,7 @@
       PassError                 a pass broke its contract: our bug
       BackendError              the prover failed: stage, slice, its own words
         RangeExceeded, TooLarge
+          NoCut
         WorkerLost              its worker ended without an answer
           OutOfMemory, TimedOut, Crashed
       Disagreement              a circuit computes something else than the model
@@ -74,6 +75,14 @@ class RangeExceeded(BackendError):
 
 class TooLarge(BackendError):
     """The circuit does not fit the budget; the message says what would do."""
+
+
+class NoCut(TooLarge):
+    """No cut keeps the limits, by its cells; one that takes `least` bytes is the smallest."""
+
+    def __init__(self, message: str, *, least: int, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.least = least
 
 
 class Disagreement(ZkprepError):

@@ -18,12 +18,12 @@ from zkprep.options import Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
 from zkprep.proving.assemble import assemble
+from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.drawn import drawn_as_reported
 from zkprep.proving.fidelity import Errors
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.search import cheapest
 from zkprep.proving.sized import Sized, input_data
-from zkprep.proving.sizing import cut_and_size
 from zkprep.proving.wrapping import unbounded
 from zkprep.publish import publish
 from zkprep.report.types import Report, Variant, Verdict, dump

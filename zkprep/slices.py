@@ -16,7 +16,7 @@ import onnx_ir as ir
 import slicer
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.loads import Loads, Prices
-from zkprep.errors import Disagreement, InputError, TooLarge
+from zkprep.errors import Disagreement, InputError, NoCut
 from zkprep.groups import members, node_graph, rewrite_groups, weighted_graph
 from zkprep.model import Feeds, Runner, input_specs, output_specs
 from zkprep.options import SCALES
@@ -127,7 +127,7 @@ def choose_cut(
     """The cheapest cut of the prepared model as it is, as names of normalised nodes per slice.
 
     Raises:
-        TooLarge: one operator alone exceeds the limits; says how much it needs.
+        NoCut: one operator alone exceeds the limits, or so many slices do; says how much it needs.
         InputError: more slices asked for than there are operators.
     """
     groups = rewrite_groups(prepared.normalised, prepared.sites)
@@ -149,7 +149,7 @@ def choose_cut(
             slack=SLACK,
         )
     except slicer.Infeasible as error:
-        raise _too_large(graph, error, limits, spec, prepared.sites) from error
+        raise _no_cut(graph, error, limits, spec, prepared.sites) from error
     except slicer.SlicerError as error:
         raise InputError(str(error)) from error
     nodes = members(prepared.normalised, groups)
@@ -216,13 +216,13 @@ def check_chain(
     return results
 
 
-def _too_large(
+def _no_cut(
     graph: "nx.DiGraph[str]",
     error: slicer.Infeasible,
     limits: Limits,
     spec: CircuitSpec,
     sites: Iterable[Site],
-) -> TooLarge:
+) -> NoCut:
     """Blame the largest operator or, if that fits, the number of slices."""
     one = [[node] for node in slicer.topological_order(graph)]
     blocks = slicer.Partition.from_groups(graph, one).blocks
@@ -231,17 +231,20 @@ def _too_large(
     cells = int(Prices(spec).cells(load)[0])
     rows = -(-cells // spec.num_inner_cols)
     fits = np.isfinite(Prices(spec, limits.memory, limits.max_logrows).seconds(load)).all()
-    memory = f"--memory to {error.least * 1.02 / 1e6:.0f}MB"
+    raised = f"raise --memory to {error.least * 1.02 / 1e6:.0f}MB or so"
     if fits:
-        return TooLarge(
+        free = "" if limits.blocks is None else ", or leave --blocks to zkprep"
+        return NoCut(
             "no cut into so many slices keeps each within the limits",
-            hint=f"raise {memory} or --max-logrows, or leave --blocks to zkprep",
+            least=math.ceil(error.least),
+            hint=raised + ("" if limits.max_logrows is None else " or --max-logrows") + free,
         )
     whole = [site.reason for site in sites if site.rule == LEFT and error.node in site.nodes]
-    return TooLarge(
+    return NoCut(
         f"operator '{error.node}' alone takes {cells:,} cells in {rows:,} rows, about "
         f"{error.need / 1e6:,.0f} MB to prove" + "".join(f"; {reason}" for reason in whole),
-        hint=f"raise {memory}, --max-logrows to {(rows - 1).bit_length()}",
+        least=math.ceil(error.least),
+        hint=f"{raised}, --max-logrows to {(rows - 1).bit_length()}",
     )
 
 

@@ -14,9 +14,9 @@ from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving import prover
+from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.fidelity import require_faithful
 from zkprep.proving.job import Fit, Job
-from zkprep.proving.sizing import cut_and_size
 from zkprep.store import open_run
 from zkprep.tune import LARGEST_OUTPUT
 

@@ -13,8 +13,8 @@ from zkprep.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving import prover
+from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.job import Fit, Job
-from zkprep.proving.sizing import cut_and_size
 from zkprep.store import open_run
 
 

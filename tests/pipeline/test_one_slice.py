@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pipeline_case import Case
 
-from zkprep.errors import Imprecise, TooLarge
+from zkprep.errors import Disagreement, Imprecise, TooLarge, ZkprepError
 from zkprep.options import Baselines, Link, Links, Options
 from zkprep.proving import search
 from zkprep.proving.job import Fit, Job
@@ -67,6 +67,54 @@ def test_one_slice_is_kept_where_there_is_no_cut(monkeypatch: pytest.MonkeyPatch
     assert prover.asked == [False, True]
     with pytest.raises(Imprecise, match="coarse"):
         chosen(monkeypatch, Prover(Imprecise("coarse"), 50.0), estimate=float("inf"))
+
+
+@pytest.mark.parametrize("beside", [TooLarge("slice 000 needs more"), Disagreement("other")])
+def test_what_is_wrong_with_the_cut_is_said(
+    monkeypatch: pytest.MonkeyPatch, beside: Exception
+) -> None:
+    """Nobody asked for one slice: why that is none does not hide why there is no cut."""
+    prover = Prover(Disagreement("computes something else"), beside)
+    with pytest.raises(Disagreement, match="^computes something else$"):
+        chosen(monkeypatch, prover, estimate=50.0)
+    assert prover.asked == [False, True]
+
+
+class Rounds:
+    """Stands for cutting and sizing: what comes of each fit, in the order they are tried."""
+
+    def __init__(self, *outcomes: Exception) -> None:
+        self.outcomes, self.fits = list(outcomes), list[Fit]()
+
+    def cut_and_size(self, job: Job) -> Any:
+        self.fits.append(job.fit)
+        raise self.outcomes.pop(0)
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, rounds: Rounds, kind: type[ZkprepError]) -> str:
+    """The message and hint of the search where every round is refused."""
+    monkeypatch.setattr(search, "cut_and_size", rounds.cut_and_size)
+    nothing: Any = None
+    with pytest.raises(kind) as why:
+        search.cheapest(Job(nothing, nothing, nothing, nothing, (), (), Options(blocks=1)))
+    assert not rounds.outcomes
+    return f"{why.value}: {why.value.hint}"
+
+
+def test_a_doubt_is_not_hidden_by_what_more_care_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = TooLarge("slice 000 needs 9 MB", hint="raise --memory to 10MB")
+    rounds = Rounds(Disagreement("something else", hint="see"), Disagreement("still"), large)
+    said = refused(monkeypatch, rounds, Disagreement)
+    assert said.startswith("still: ") and said.endswith("needs 9 MB; raise --memory to 10MB")
+    assert [(one.margin, one.multiplier) for one in rounds.fits] == list(search.CARES)
+
+
+def test_what_more_bits_take_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are needed; that a coarser circuit was in doubt is no matter any more."""
+    large = TooLarge("slice 000 needs 9 MB", hint="raise --memory to 10MB")
+    for before in ([], [Imprecise("coarse")], [Disagreement("doubt"), Imprecise("coarse")]):
+        said = refused(monkeypatch, Rounds(*before, large), TooLarge)
+        assert said == "slice 000 needs 9 MB: raise --memory to 10MB"
 
 
 @pytest.mark.parametrize("estimate", [40.0, float("inf")])

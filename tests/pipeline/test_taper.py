@@ -17,8 +17,8 @@ from zkprep.model import input_specs, load
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving.boundary import Boundary
+from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.job import Fit, Job
-from zkprep.proving.sizing import cut_and_size
 from zkprep.proving.taper import tapered
 from zkprep.proving.trial import View
 from zkprep.slices import Slice

@@ -3,6 +3,8 @@
 A witness is compared with ONNX Runtime on the very values the circuit was given. What exceeds the
 tolerance is either quantisation, which more bits lower by as much as they add, or disagreement,
 which they do not: the slice is witnessed again with FINER_BITS more to tell one from the other.
+Where constants are less than a bit they are lost, and the error is as large as the output whatever
+the bits, until these bring the constants back: so bits are added up to COARSEST times.
 Where rebases are deferred, so many bits more may be more than EZKL can hold; then a circuit that
 defers none decides, unless it is better at the same bits, too: then deferring is what is wrong.
 """
@@ -10,7 +12,7 @@ defers none decides, unless it is better at the same bits, too: then deferring i
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log2
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from zkprep.report.types import ERROR_EDGES, Fidelity
 from zkprep.tune import LARGEST_OUTPUT
 
 FINER_BITS = 4
+COARSEST = 3
 FINER_LEGS = 5
 TIED = 1e-6
 """Of an output's range: what ONNX Runtime itself may round otherwise."""
@@ -163,10 +166,12 @@ def _blame(
     found = f"error {error.max_error:.3g}, {_percent(error.relative_error)} of its output's range"
     finer = _finer(backend, one, feeds, error)
     if finer is not None:
+        bits, better = finer
+        enough = bits + max(0, ceil(log2(better.relative_error / tolerance)))
         return Imprecise(
             f"{one.shown} is too coarse: {found}; the tolerance is {_percent(tolerance)}, "
-            f"{FINER_BITS} bits more give {_percent(finer.relative_error)}",
-            hint=f"--scale {one.spec.param_scale + FINER_BITS}, or a larger --tolerance",
+            f"{bits} bits more give {_percent(better.relative_error)}",
+            hint=f"--scale {one.spec.param_scale + enough} or so, or a larger --tolerance",
             bits=_bits(error, tolerance),
         )
     return Disagreement(
@@ -175,19 +180,29 @@ def _blame(
     )
 
 
-def _finer(backend: Backend, one: Sized, feeds: Feeds, error: Fidelity) -> Fidelity | None:
-    """The slice's error with FINER_BITS more bits, if they lower it; else None."""
+def _finer(
+    backend: Backend, one: Sized, feeds: Feeds, error: Fidelity
+) -> tuple[int, Fidelity] | None:
+    """The fewest bits more that lower the slice's error, and what it is then; None if none do."""
     deferred = one.spec.scale_rebase_multiplier
-    finer = _error_at(backend, one, feeds, FINER_BITS, deferred)
-    if deferred > 1 and not _is_lower(finer, error):
-        if _is_lower(_error_at(backend, one, feeds, 0, 1), error):
+    if deferred > 1:
+        finer = _error_at(backend, one, feeds, FINER_BITS, deferred)
+        if finer is not None and _is_lower(finer, error):
+            return FINER_BITS, finer
+        at_once = _error_at(backend, one, feeds, 0, 1)
+        if at_once is not None and _is_lower(at_once, error):
             return None
-        finer = _error_at(backend, one, feeds, FINER_BITS, 1)
-    return finer if _is_lower(finer, error) else None
+    for bits in range(FINER_BITS, COARSEST * FINER_BITS + 1, FINER_BITS):
+        finer = _error_at(backend, one, feeds, bits, 1)
+        if finer is None:
+            break
+        if _is_lower(finer, error):
+            return bits, finer
+    return None
 
 
-def _is_lower(one: Fidelity | None, error: Fidelity) -> bool:
-    return one is not None and one.max_error * LOWERED <= error.max_error
+def _is_lower(one: Fidelity, error: Fidelity) -> bool:
+    return one.max_error * LOWERED <= error.max_error
 
 
 def _error_at(

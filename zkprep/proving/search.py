@@ -13,9 +13,9 @@ from zkprep.cost.work import predict
 from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
 from zkprep.options import SCALES, Links
 from zkprep.proving import prover
+from zkprep.proving.cutting import cut_and_size, estimated_whole
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.sized import Sized
-from zkprep.proving.sizing import cut_and_size, estimated_whole
 
 CARES: tuple[tuple[int, int], ...] = ((4, 16), (4, 1), (1024, 1))
 """Margin over the samples' values and largest rebase multiplier, boldest first: see Fit."""
@@ -37,10 +37,13 @@ def cheapest(job: Job) -> Fit:
     """
     try:
         fit, sized = _found(job)
-    except _UNFIT:
+    except _UNFIT as refused:
         if not _may_be_whole(job) or estimated_whole(job) == inf:
             raise
-        return _found(_whole(job))[0]
+        try:
+            return _found(_whole(job))[0]
+        except _UNFIT:
+            raise refused from None  # one slice was ours to try: what was asked for is the cut
     if len(sized) == 1 or not _may_be_whole(job):
         return fit
     spent = _spent(sized)
@@ -76,6 +79,7 @@ def _found(job: Job) -> tuple[Fit, list[Sized]]:
     """
     scale = job.options.scale
     scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
+    doubt: RangeExceeded | Disagreement | None = None
     while True:
         job = replace(job, fit=Fit(scales[0], *cares[0], whole=job.fit.whole))
         try:
@@ -85,9 +89,15 @@ def _found(job: Job) -> tuple[Fit, list[Sized]]:
         except Imprecise as error:
             if len(scales) == 1:
                 raise
-            least = scales[0] + error.bits
+            least, doubt = scales[0] + error.bits, None
             scales = [one for one in scales if one >= least] or scales[-1:]
+        except TooLarge as error:
+            if doubt is None:
+                raise
+            doubt.hint = f"with more care or bits, {error}; {error.hint}"
+            raise doubt from error
         except (RangeExceeded, Disagreement) as error:
+            doubt = error
             if len(cares) > 1:
                 cares = cares[1:]
             elif len(scales) > 1 and isinstance(error, RangeExceeded):

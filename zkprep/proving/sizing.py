@@ -1,132 +1,47 @@
-"""Where to cut and how to set each slice's circuit, so that the ends of every wire agree.
+"""How a chain's circuits are set, so that the ends of every wire agree.
 
 EZKL takes integers at scale 0: a slice that reads some that have a scale cannot be expressed, so it
-is joined to the slice before it and the chain is sized again. A slice whose circuit takes more
-memory than its cells suggested has the model cut again, that much smaller.
+is joined to the slice before it and the chain is sized again.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 
 from msgspec import UNSET
 
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.loads import Prices
 from zkprep.cost.machine import constants
-from zkprep.cost.work import REFERENCE
 from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.model import input_specs, output_specs
-from zkprep.options import Baselines, Options, memory_limit
-from zkprep.prepare import Prepared
+from zkprep.options import Baselines, Options
 from zkprep.proving import trial
 from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, with_twins
 from zkprep.proving.taper import tapered
-from zkprep.slices import Limits, Slicing, apply_cut, check_chain, choose_cut, planned
-from zkprep.splitting import fitted
-from zkprep.weights import whole_load
-
-MEMORY_ROUNDS = 8
-PLENTY = 1 << 60
-"""Bytes that limit nothing."""
-
-_SPARE = 0.95
-
-_PART_SHARES = (1.0, 0.9, 0.7, 0.5)
-"""What the parts of a split operator may take of a slice's memory: tried in turn."""
+from zkprep.slices import Slicing, apply_cut, check_chain
 
 
-def cut(
-    prepared: Prepared,
-    options: Options,
-    memory: int | None = None,
-    scale: int | None = None,
-) -> Slicing:
-    """The cheapest cut of the prepared model within the options' limits.
-
-    Operators that no slice could hold are split first; smaller than need be where that leaves no
-    room for what joins the parts, which costs no cells and has no slice of its own.
+def size(job: Job, slicing: Slicing, room: int) -> tuple[Slicing, dict[str, list[Sized]]]:
+    """The circuits of both variants; slices between which integers have a scale are joined.
 
     Args:
-        prepared: the model.
-        options: the limits.
-        memory: bytes that a slice may take by its cells alone; None: the options' limit.
-        scale: bits after the binary point; None: as few as are ever tried.
+        job: the run.
+        slicing: the cut.
+        room: bytes that proving a slice may take.
 
     Raises:
-        TooLarge: no cut keeps the limits.
-    """
-    spec = planned(scale)
-    room = memory or memory_limit(options)
-    limits = Limits(room, options.max_logrows, options.blocks, options.workers)
-    refused: TooLarge | None = None
-    for share in _PART_SHARES:
-        split = fitted(prepared, Prices(spec, int(share * room), limits.max_logrows))
-        try:
-            return apply_cut(split, choose_cut(split, limits, spec))
-        except TooLarge as error:
-            refused = refused or error
-            if not split.splits:
-                break
-    assert refused is not None
-    raise refused
-
-
-def cut_and_size(job: Job) -> tuple[Slicing, dict[str, list[Sized]]]:
-    """The slices, and per variant their circuits; chained slices are checked to be the whole model.
-
-    Raises:
-        TooLarge: no cut keeps the limits; says what it takes, and how many slices would do.
+        SliceTooLarge: a slice's circuits take more memory than there is.
+        TooLarge: another budget cannot be kept.
         RangeExceeded: no circuit holds a slice's values.
         Disagreement: the chained slices are not the whole model.
     """
-    memory = above = memory_limit(job.options)
-    refused: tune.SliceTooLarge | None = None
-    for _ in range(MEMORY_ROUNDS):
-        try:
-            slicing = _cut(job, memory)
-        except TooLarge:
-            if refused is None:
-                raise
-            memory = (memory + above) // 2  # an operator alone needs more: not that small
-            continue
-        try:
-            return _sized(job, slicing)
-        except tune.SliceTooLarge as error:
-            refused, above = error, memory
-            memory = _smaller(memory, error)
-            if job.options.blocks is not None or job.fit.whole:
-                break
-    assert refused is not None
-    raise TooLarge(str(refused), stage="tune", hint=_what_fits(job, memory, refused))
-
-
-def estimated_whole(job: Job) -> float:
-    """CPU seconds to prove the model in one slice, by the prices of cuts; infinite if too large."""
-    options = job.options
-    prices = Prices(planned(options.scale), memory_limit(options), options.max_logrows)
-    return float(prices.seconds(whole_load(job.prepared.model, prices.spec))[0])
-
-
-def _cut(job: Job, memory: int) -> Slicing:
-    """The cut; where so many slices do not fit by their cells, their circuits have to decide."""
-    options = replace(job.options, blocks=1) if job.fit.whole else job.options
-    try:
-        return cut(job.prepared, options, memory, job.scale)
-    except TooLarge:
-        if options.blocks is None:
-            raise
-        return cut(job.prepared, options, PLENTY, job.scale)
-
-
-def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]:
-    """The circuits of both variants; slices between which integers have a scale are joined."""
     baselines = job.options.baselines
     while True:
         try:
-            variants = {"prepared": _prepared(job, slicing)}
+            variants = {"prepared": _prepared(job, slicing, room)}
             if baselines is not Baselines.NONE:
                 variants["plain"] = _plain(job, slicing)
         except tune.ScaleConflict as conflict:
@@ -135,13 +50,13 @@ def _sized(job: Job, slicing: Slicing) -> tuple[Slicing, dict[str, list[Sized]]]
             return slicing, {name: with_twins(sized) for name, sized in variants.items()}
 
 
-def _prepared(job: Job, slicing: Slicing) -> list[Sized]:
+def _prepared(job: Job, slicing: Slicing, room: int) -> list[Sized]:
     """Every slice's circuit, chosen for the chain as a whole."""
     views = _views(job, slicing, "prepared")
 
     def choose() -> list[trial.Chosen]:
         limits = tune.Limits(
-            memory=memory_limit(job.options),
+            memory=room,
             logrows=job.options.max_logrows or tune.LARGEST_LOGROWS,
             margin=job.fit.margin,
             multiplier=job.fit.multiplier,
@@ -206,8 +121,13 @@ def _cheapest(
         except (TooLarge, RangeExceeded) as error:
             refused.append(error)
     if not found:
-        raise refused[-1]
+        raise min(reversed(refused), key=_missing)
     return min(found, key=lambda chain: sum(choice.seconds for _, choice in chain))
+
+
+def _missing(error: TooLarge | RangeExceeded) -> float:
+    """Bytes that would do, where they are all that is missing: then a smaller cut may help."""
+    return error.need if isinstance(error, tune.SliceTooLarge) else inf
 
 
 def _savings(
@@ -269,23 +189,3 @@ def _views(job: Job, slicing: Slicing, variant: str) -> list[trial.View]:
 
 def _budgets(options: Options) -> tuple[int | None, ...]:
     return options.memory, options.max_logrows, options.max_proof_bytes
-
-
-def _smaller(memory: int, refused: tune.SliceTooLarge) -> int:
-    """What cells alone may take where `memory` made a slice too large; a share is always taken."""
-    start = min(int(REFERENCE.memory_start), refused.room // 2)
-    share = (refused.room - start) / (refused.need - start)
-    return start + int(_SPARE * share * max(0, memory - start))
-
-
-def _what_fits(job: Job, memory: int, refused: tune.SliceTooLarge) -> str:
-    """The slicing that would fit, where there is one."""
-    free = replace(job.options, blocks=None)
-    for limit in (memory, refused.room):
-        try:
-            slices = cut(job.prepared, free, limit, job.scale).slices
-        except TooLarge:
-            continue
-        need = refused.need * 1.02 / 1e6
-        return f"leave --blocks to zkprep: {len(slices)} slices or so fit; or --memory {need:.0f}MB"
-    return refused.hint

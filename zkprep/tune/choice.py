@@ -1,6 +1,7 @@
 """What is chosen for a slice, within which limits, and from which scales all else follows."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from zkprep.circuit import CircuitSpec
@@ -78,9 +79,10 @@ class SliceTooLarge(TooLarge):
 
     def __init__(self, name: str, need: int, room: int) -> None:
         super().__init__(
-            f"slice {name} needs {need / 1e6:,.0f} MB to prove; the limit is {room / 1e6:,.0f} MB",
+            f"slice {name} needs {ceil(need / 1e6):,} MB to prove; "
+            f"the limit is {room // 10**6:,} MB",
             stage="tune",
             slice_name=name,
-            hint=f"raise --memory to {need * 1.02 / 1e6:.0f}MB, or cut the model into more slices",
+            hint=f"raise --memory to {ceil(need * 1.02 / 1e6)}MB or so",
         )
         self.need, self.room = need, room

@@ -14,7 +14,7 @@ from zkprep.errors import InputError, TooLarge
 from zkprep.model import output_specs, save, seeded_inputs
 from zkprep.options import Options
 from zkprep.prepare import Prepared, prepare
-from zkprep.proving import sizing
+from zkprep.proving import cutting
 from zkprep.slices import Limits, apply_cut, check_chain, choose_cut
 from zkprep.splitting import LEFT, fitted, split
 from zkprep.weights import Weights, loads
@@ -50,7 +50,7 @@ def network() -> Net:
 def test_slices_of_split_models_chain_to_the_whole_in_both_variants(
     made: Prepared, memory: int
 ) -> None:
-    slicing = sizing.cut(made, Options(memory=memory * MB))
+    slicing = cutting.cut(made, Options(memory=memory * MB))
     assert slicing.prepared.splits
     for variant in ("plain", "prepared"):
         check_chain(slicing, variant, seeded_inputs(made.normalised, 1))
@@ -100,7 +100,7 @@ def test_an_output_of_one_element_is_split_by_what_it_sums(tmp_path: Path) -> No
     room = int(Prices(SPEC).peaks(loads(Weights(2200), 4081, 1, SPEC))[0])
     (one,) = fitted(made, Prices(SPEC, room)).splits
     assert one.summed == (2040,) and not one.cuts
-    slicing = sizing.cut(made, Options(memory=room))
+    slicing = cutting.cut(made, Options(memory=room))
     assert [wire.tensor for wire in slicing.wires] == ["y.sum0"]
     check_chain(slicing, "prepared", seeded_inputs(made.normalised, 1))
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_split_says_why(tmp_path: Path) -> None:
     (left,) = (one for one in fitted(made, Prices(SPEC, 80 * MB)).sites if one.rule == LEFT)
     assert left.reason == "kept 'n_y' whole: 'n_y' takes all of axis 1 together"
     with pytest.raises(TooLarge, match="alone takes .*; kept 'n_y' whole: 'n_y' takes all of"):
-        sizing.cut(made, Options(memory=80 * MB))
+        cutting.cut(made, Options(memory=80 * MB))
 
 
 def test_a_group_that_two_tensors_leave_stays_whole(tmp_path: Path) -> None:
