@@ -225,7 +225,8 @@ def test_quantisation_error_is_no_disagreement(skip: Case) -> None:
         Imprecise, match=r"slice 00\d \(prepared\) is too coarse: .* 4 bits more"
     ) as why:
         skip.prove(options)
-    assert "--scale 8" in why.value.hint
+    scale = int(why.value.hint.removeprefix("--scale ").split()[0])
+    assert scale >= 8, "as many bits as keep the tolerance, not only those that were tried"
 
 
 def _nearly_tied(folder: Path, apart: float) -> Case:
