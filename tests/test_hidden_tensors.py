@@ -152,11 +152,11 @@ ILL_FORMED: dict[str, tuple[Edit, str]] = {
     ),
     "scales that fill the field before a rebase": (
         spec(1, scale_rebase_multiplier=64, param_scale=2),
-        "slice 1: scales grow to 448 before a rebase, outside 1 to 62",
+        "slice 1: scales grow to 448 before a rebase, outside 1 to 126",
     ),
     "scales that never lead to a rebase": (
         spec(1, input_scale=0, param_scale=0),
-        "slice 1: scales grow to 0 before a rebase, outside 1 to 62",
+        "slice 1: scales grow to 0 before a rebase, outside 1 to 126",
     ),
     "fixed outputs": (spec(1, output_visibility="fixed"), "output 'y' is public, its circuit's"),
 }

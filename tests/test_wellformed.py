@@ -104,8 +104,8 @@ ILL_FORMED: dict[str, tuple[Callable[[Statement], Statement], str]] = {
         "slice 1: input_scale is 63, outside 0 to 62",
     ),
     "rebases put off beyond a multiplier": (
-        with_spec(scale_rebase_multiplier=9),
-        "slice 1: scales grow to 63 before a rebase, outside 1 to 62",
+        with_spec(scale_rebase_multiplier=19),
+        "slice 1: scales grow to 133 before a rebase, outside 1 to 126",
     ),
     "multiplier of zero": (with_spec(scale_rebase_multiplier=0), "scale_rebase_multiplier is 0"),
     "range that wraps in the field": (

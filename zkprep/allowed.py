@@ -12,15 +12,17 @@ from zkprep.errors import StatementError
 
 # Any three range-checked values have a product below p/2, about 2**253.
 LARGEST_RANGE = 1 << 80
-# Scale that a circuit may reach before it rebases. EZKL brings operands to one scale by multipliers
-# of 64 bits: a larger one is 0, and the operand is lost. At 0 it would never rebase.
-LARGEST_DEFERRED_SCALE = 62
+# EZKL brings operands to one scale by multipliers of 64 bits: a larger one is 0, and the operand is
+# lost. How far operands are apart the model says (zkprep.bounds); an input may never be finer.
+LARGEST_SCALE = 62
+# Scale beyond which a circuit rebases, reached or not. At 0 it would never rebase.
+LARGEST_DEFERRED_SCALE = 126
 LARGEST_DESCENT = 126
 """2**-126 is the smallest float32 of full precision."""
 LARGEST_EXIT = LARGEST_DESCENT - 1
 """One bit more is taken off, and given back by the Mul that EZKL divides behind."""
 SPEC_BOUNDS = {
-    "input_scale": (0, LARGEST_DEFERRED_SCALE),
+    "input_scale": (0, LARGEST_SCALE),
     "param_scale": (0, 30),  # slopes are multiplied by 2**param_scale, of 32 bits with its sign
     "scale_rebase_multiplier": (1, 64),
     "decomp_base": (2, 1 << 26),

@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 from tune_chains import CONV, PLENTY, add, chain, conv, linear, relu
 
-from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE
+from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE, LARGEST_SCALE
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.work import Machine
 from zkprep.errors import RangeExceeded, TooLarge
@@ -206,7 +206,7 @@ def test_savings_add_up_from_ezkls_settings_to_the_chosen() -> None:
 def test_rebases_are_put_off_no_further_than_a_statement_may_say(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However small the values: to four times scale 30, and not to five times."""
+    """However small the values: to twice scale 30; to four times, were multipliers longer."""
     convs = " ".join(f"c{n + 1} = Conv <{CONV}> (c{n}, w_{n})" for n in range(6))
     deep = (
         '<ir_version: 8, opset_import: ["" : 17]>\n'
@@ -217,7 +217,9 @@ def test_rebases_are_put_off_no_further_than_a_statement_may_say(
         (circuits,) = chain([deep], largest=1e-33)
         return max(point.limit for point in circuits.points(Point(30, 30, 1)))
 
-    assert furthest() == 2 * 30 <= LARGEST_DEFERRED_SCALE
+    assert furthest() == 2 * 30 <= LARGEST_SCALE
+    monkeypatch.setattr("zkprep.tune.circuits.LARGEST_SCALE", 1000)
+    assert LARGEST_SCALE < furthest() == 4 * 30 <= LARGEST_DEFERRED_SCALE
     monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)
     assert furthest() > LARGEST_DEFERRED_SCALE
 

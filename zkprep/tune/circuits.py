@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT
+from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT, LARGEST_SCALE
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS
@@ -152,7 +152,8 @@ class Circuits:
             scales = dict(self._counts.scales(point))
             if scales == before or self._needed(point) >= LARGEST_INTEGER:
                 return
-            if multiplier > 1 and point.limit > LARGEST_DEFERRED_SCALE:
+            reached = max(scales.values(), default=0)
+            if multiplier > 1 and not _may_defer(point.limit, reached):
                 return
             before, quotients = scales, self._counts.quotients(point)
             margin = self.limits.margin
@@ -165,6 +166,8 @@ class Circuits:
 
     def _brought_down(self, point: Point, scales: Mapping[str, int]) -> Point | None:
         """`point` with outputs brought down that are too large; None where EZKL would not."""
+        if point.limit > LARGEST_SCALE:
+            return None  # that is what outputs would reach
         exits = self.demand.exits(scales, point.limit, self.limits.margin)
         if not all(0 <= bits <= LARGEST_EXIT for bits in exits):
             return None
@@ -266,6 +269,11 @@ class Circuits:
             scales, held = self._counts.scales(point), self._counts.held(point)
             self._largest[point] = self.demand.needed(scales, held, self.limits.margin)
         return self._largest[point]
+
+
+def _may_defer(limit: int, reached: int) -> bool:
+    """Whether a statement may say so, and operands are no further apart than EZKL's multipliers."""
+    return limit <= LARGEST_DEFERRED_SCALE and reached <= LARGEST_SCALE
 
 
 def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
