@@ -5,9 +5,11 @@ descends has the scale of its circuit's inputs, and an output that is brought do
 scale to which its circuit divides.
 """
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 
-from zkprep.claim import Slice
+from zkprep.claim import Port, Slice
 from zkprep.errors import StatementError
 
 # Any three range-checked values have a product below p/2, about 2**253.
@@ -69,16 +71,13 @@ def _check_spec(index: int, piece: Slice) -> None:
 
 
 def _check_descents(index: int, piece: Slice) -> None:
-    descents = piece.spec.descents
-    if descents is UNSET:
+    if piece.spec.descents is UNSET:
         return
-    where = f"slice {index}: its inputs descend by {list(descents)}"
-    if len(descents) != len(piece.inputs) or not any(descents):
-        raise StatementError(f"{where}, expected bits for each of {len(piece.inputs)} inputs")
-    for port, bits in zip(piece.inputs, descents, strict=True):
-        if not 0 <= bits <= LARGEST_DESCENT:
-            raise StatementError(f"{where}, outside 0 to {LARGEST_DESCENT}")
-        if bits and port.scale - bits != piece.spec.input_scale:
+    where = f"slice {index}: its inputs descend by {list(piece.spec.descents)}"
+    for port, bits in _rescaled(
+        where, "inputs", piece.inputs, piece.spec.descents, LARGEST_DESCENT
+    ):
+        if port.scale - bits != piece.spec.input_scale:
             raise StatementError(
                 f"{where}, '{port.tensor}' of scale {port.scale} to {port.scale - bits}, "
                 f"not to the circuit's {piece.spec.input_scale}"
@@ -86,17 +85,23 @@ def _check_descents(index: int, piece: Slice) -> None:
 
 
 def _check_exits(index: int, piece: Slice) -> None:
-    exits = piece.spec.exits
-    if exits is UNSET:
+    if piece.spec.exits is UNSET:
         return
-    where = f"slice {index}: its outputs are brought down by {list(exits)}"
-    if len(exits) != len(piece.outputs) or not any(exits):
-        raise StatementError(f"{where}, expected bits for each of {len(piece.outputs)} outputs")
-    for port, bits in zip(piece.outputs, exits, strict=True):
-        if not 0 <= bits <= LARGEST_EXIT:
-            raise StatementError(f"{where}, outside 0 to {LARGEST_EXIT}")
-        if bits and port.scale + bits != piece.spec.limit:
+    where = f"slice {index}: its outputs are brought down by {list(piece.spec.exits)}"
+    for port, bits in _rescaled(where, "outputs", piece.outputs, piece.spec.exits, LARGEST_EXIT):
+        if port.scale + bits != piece.spec.limit:
             raise StatementError(
                 f"{where}, '{port.tensor}' to scale {port.scale} from {port.scale + bits}, "
                 f"not from the {piece.spec.limit} to which its circuit divides"
             )
+
+
+def _rescaled(
+    where: str, side: str, ports: Sequence[Port], taken: Sequence[int], largest: int
+) -> list[tuple[Port, int]]:
+    """The ports of which bits are taken, and how many: one number for each port, some above 0."""
+    if len(taken) != len(ports) or not any(taken):
+        raise StatementError(f"{where}, expected bits for each of {len(ports)} {side}")
+    if not all(0 <= bits <= largest for bits in taken):
+        raise StatementError(f"{where}, outside 0 to {largest}")
+    return [(port, bits) for port, bits in zip(ports, taken, strict=True) if bits]
