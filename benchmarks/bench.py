@@ -6,7 +6,8 @@ Each repetition of a case proves, one after the other and in this order: zkprep'
 EZKL's whole model under its default calibration, zkprep's plain slices, and one slice per weighted
 operator as EZKL calibrates it. What does not fit the machine is skipped and shown as predicted.
 Samples are added to benchmarks/results.json as they come, so a stopped run goes on; a case whose
-circuits changed begins anew. The table in docs/benchmarks.md is written from it.
+circuits are no longer those of its baseline begins anew. The table in docs/benchmarks.md is written
+from it.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from statistics import geometric_mean, median
 import msgspec
 
 from benchmarks import tables, weighted
-from benchmarks.baseline import MEMORY
+from benchmarks.baseline import MEMORY, recorded
 from circuits import make
 from zkprep import api
 from zkprep.backends.ezkl import EzklBackend
@@ -63,10 +64,20 @@ def main() -> None:
     for _ in range(chosen.repeats):
         for name in chosen.cases:
             results = read()
-            if len(results.cases.get(name, [])) < chosen.repeats:
-                results.cases[name] = together(results.cases.get(name, []), repetition(name))
+            kept = current(name, results)
+            if len(kept) < chosen.repeats:
+                results.cases[name] = together(kept, repetition(name))
                 write(results)
                 print(name, flush=True)
+
+
+def current(name: str, results: Results) -> list[Repetition]:
+    """The repetitions of a case on file; none where its baseline has other circuits."""
+    baseline = recorded(name).get(results.prover)
+    cost = baseline.variants["prepared"] if baseline is not None else None
+    expected = cost and (cost.slices, cost.counts.cells, cost.pk_bytes)
+    kept = results.cases.get(name, [])
+    return [one for one in kept if expected in (None, _circuits(one)["prepared"])]
 
 
 def together(kept: list[Repetition], fresh: Repetition) -> list[Repetition]:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from benchmarks import bench, tables, tiny, weighted
+from benchmarks.baseline import recorded
 from circuits import make
 from zkprep import api
 from zkprep.errors import StatementError, VerificationError
@@ -79,6 +80,21 @@ def test_repetitions_are_of_the_same_circuits() -> None:
     assert bench.together([old], fresh) == [old, fresh]
     smaller = {"prepared": msgspec.structs.replace(fresh["prepared"], cells=999)}
     assert bench.together([old, fresh], smaller) == [smaller]
+
+
+def test_repetitions_whose_circuits_are_not_the_baselines_are_not_kept() -> None:
+    version, baseline = next(iter(recorded("unchanged").items()))
+    cost = baseline.variants["prepared"]
+    predicted = msgspec.structs.replace(PREDICTED, pk_bytes=cost.pk_bytes)
+    sample = msgspec.structs.replace(
+        _sample(1.0), slices=cost.slices, cells=cost.counts.cells, predicted=predicted
+    )
+    other = msgspec.structs.replace(sample, cells=cost.counts.cells + 1)
+    results = _results(unchanged=[{"prepared": sample}, {"prepared": other}])
+    assert bench.current("unchanged", msgspec.structs.replace(results, prover=version)) == [
+        {"prepared": sample}
+    ]
+    assert len(bench.current("unchanged", results)) == 2  # this prover has no baseline
 
 
 def test_a_table_takes_the_place_between_its_comments(
