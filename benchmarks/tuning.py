@@ -94,8 +94,8 @@ def _ways(name: str, folder: Path) -> Ways:
     model, data = build(name, folder)
     given = prepare(model, {})
     given = replace(given, model=given.normalised, sites=())
-    _, (tuned, ezkl) = _proved(given, data, folder / "whole", Options(blocks=1), _calibrated)
-    slices, (cut,) = _proved(given, data, folder / "cut", Options())
+    _, (tuned, ezkl) = proved(given, data, folder / "whole", Options(blocks=1), _calibrated)
+    slices, (cut,) = proved(given, data, folder / "cut", Options())
     return Ways(slices=slices, ezkl=ezkl, tuned=tuned, cut=cut)
 
 
@@ -103,7 +103,7 @@ def _calibrated(job: Job) -> list[Sized]:
     return [prover.calibrate(job, job.prepared.original, "original.onnx")]
 
 
-def _proved(
+def proved(
     given: Prepared,
     data: Path,
     folder: Path,
