@@ -83,6 +83,12 @@ def recorded(name: str) -> Baselines:
     return msgspec.json.decode(path.read_bytes(), type=Baselines) if path.exists() else {}
 
 
+def prepared(name: str, prover: str) -> Cost | None:
+    """What the baseline of a case says of its prepared slices; None where there is none."""
+    found = recorded(name).get(prover)
+    return found.variants["prepared"] if found else None
+
+
 def record(name: str) -> None:
     """Measure a case and keep it in its baseline.json."""
     prover, found = measured(name)

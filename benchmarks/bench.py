@@ -19,7 +19,7 @@ from statistics import geometric_mean, median
 import msgspec
 
 from benchmarks import tables, weighted
-from benchmarks.baseline import MEMORY, recorded
+from benchmarks.baseline import MEMORY, prepared
 from circuits import make
 from zkprep import api
 from zkprep.backends.ezkl import EzklBackend
@@ -73,8 +73,7 @@ def main() -> None:
 
 def current(name: str, results: Results) -> list[Repetition]:
     """The repetitions of a case on file; none where its baseline has other circuits."""
-    baseline = recorded(name).get(results.prover)
-    cost = baseline.variants["prepared"] if baseline is not None else None
+    cost = prepared(name, results.prover)
     expected = cost and (cost.slices, cost.counts.cells, cost.pk_bytes)
     kept = results.cases.get(name, [])
     return [one for one in kept if expected in (None, _circuits(one)["prepared"])]

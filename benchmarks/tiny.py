@@ -1,13 +1,15 @@
 """The four MLPerf Tiny models, whole: proved in slices that fit 4 GiB, and verified.
 
-    python -m benchmarks.tiny [MODEL ...]
+    python -m benchmarks.tiny [--table] [MODEL ...]
 
 Resumable: each model has its run directory in runs/tiny, and the same
-command goes on from the last finished stage. What a model took is kept in benchmarks/tiny.json;
-the table in docs/benchmarks.md is written from it. The public folder of ARTIFACT is kept, too, so
+command goes on from the last finished stage. What a model took is kept in benchmarks/tiny.json, and
+is not proved again while it is what its baseline says, unless it is named; with --table nothing is.
+The table in docs/benchmarks.md is written from it. The public folder of ARTIFACT is kept, too, so
 that a test can verify it.
 """
 
+import argparse
 import shutil
 import sys
 import time
@@ -16,9 +18,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import tables
-from benchmarks.baseline import MEMORY, Cost, recorded
+from benchmarks.baseline import MEMORY, Cost, prepared, recorded
 from circuits import make
 from zkprep import api
+from zkprep.backends.ezkl import EzklBackend
 from zkprep.options import Baselines, Options, parse_memory
 from zkprep.progress import progress
 from zkprep.report.figures import count, seconds, share, size
@@ -61,20 +64,32 @@ class Proved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     public_bytes: int
 
 
-def main(chosen: list[str]) -> None:
-    """Prove and verify the chosen models, or all; keep what each took."""
-    for name in chosen or MODELS:
-        run = RUNS / name
-        model, data = make.build(name, RUNS / "cases" / name)
-        with progress(sys.stderr, quiet=False) as notify:
-            options = Options(memory=parse_memory(MEMORY), baselines=Baselines.NONE)
-            report = api.prove(model, data, run, options, notify=notify)
-        results = {**read(), name: _proved(report, run / "public")}
-        document = msgspec.json.encode(results, order="deterministic")
-        RESULTS.write_bytes(msgspec.json.format(document) + b"\n")
-        tables.replace("tiny", table(results))
-        if name == ARTIFACT:
-            _keep(run / "public")
+def main() -> None:
+    """Prove and verify the chosen models, or those that are due; write what each took."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--table", action="store_true", help="only write the table anew")
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.models) - set(MODELS)):
+        parser.error(f"'{unknown[0]}' is none of {', '.join(MODELS)}")
+    models = () if asked.table else asked.models or due(read())
+    for name in models:
+        _prove(name)
+    tables.replace("tiny", table(read()))
+
+
+def due(results: dict[str, Proved]) -> list[str]:
+    """Models that are not on file as their baselines, and the prover, are by now."""
+    prover = EzklBackend().version
+
+    def is_there(name: str) -> bool:
+        found, cost = results.get(name), prepared(name, prover)
+        if found is None or found.prover != prover:
+            return False
+        circuits = found.slices, found.counts.cells
+        return cost is None or circuits == (cost.slices, cost.counts.cells)
+
+    return [name for name in MODELS if not is_there(name)]
 
 
 def read() -> dict[str, Proved]:
@@ -116,6 +131,20 @@ def _row(name: str, found: Proved) -> str:
         *need,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _prove(name: str) -> None:
+    run = RUNS / name
+    model, data = make.build(name, RUNS / "cases" / name)
+    with progress(sys.stderr, quiet=False) as notify:
+        options = Options(memory=parse_memory(MEMORY), baselines=Baselines.NONE)
+        report = api.prove(model, data, run, options, notify=notify)
+    results = {**read(), name: _proved(report, run / "public")}
+    document = msgspec.json.encode(results, order="deterministic")
+    RESULTS.write_bytes(msgspec.json.format(document) + b"\n")
+    tables.replace("tiny", table(results))
+    if name == ARTIFACT:
+        _keep(run / "public")
 
 
 def _alone(name: str, prover: str) -> Cost | None:
@@ -164,4 +193,4 @@ def _bytes(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

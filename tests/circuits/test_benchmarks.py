@@ -1,17 +1,18 @@
 """The benchmarks' own parts: the cut of other slicers, the tables, and what is on file."""
 
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from benchmarks import bench, tables, tiny, weighted
-from benchmarks.baseline import recorded
+from benchmarks.baseline import Cost, recorded
 from circuits import make
 from zkprep import api
 from zkprep.errors import StatementError, VerificationError
 from zkprep.prepare import prepare
-from zkprep.report.types import Measured, Prediction
+from zkprep.report.types import Counts, Measured, Prediction
 
 MEASURED = Measured(
     setup_seconds=2.0,
@@ -113,6 +114,41 @@ def test_a_table_takes_the_place_between_its_comments(
 def test_the_documents_tables_are_the_results_on_file() -> None:
     results = msgspec.json.decode(bench.RESULTS.read_bytes(), type=bench.Results)
     assert tables.read("bench") == bench.table(results).strip()
+    assert tables.read("tiny") == tiny.table(tiny.read()).strip()
+
+
+def test_a_tiny_model_is_due_when_it_is_not_on_file_as_its_baseline_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = tiny.read()
+    prover = bench.EzklBackend().version
+    monkeypatch.setattr(tiny, "prepared", lambda name, version: None)
+    assert tiny.due(found) == []
+    assert tiny.due({}) == list(tiny.MODELS)
+    older = msgspec.structs.replace(found["vww"], prover="ezkl 0")
+    assert tiny.due({**found, "vww": older}) == ["vww"]
+    known = {name: _cost(one.slices, one.counts) for name, one in found.items()}
+    monkeypatch.setattr(tiny, "prepared", lambda name, version: known[name])
+    assert tiny.due(found) == []
+    known["ds_cnn"] = msgspec.structs.replace(known["ds_cnn"], slices=known["ds_cnn"].slices + 1)
+    fewer = msgspec.structs.replace(found["resnet8"].counts, cells=1)
+    known["resnet8"] = _cost(found["resnet8"].slices, fewer)
+    assert {one.prover for one in found.values()} == {prover}
+    assert tiny.due(found) == ["ds_cnn", "resnet8"]
+
+
+def _cost(slices: int, counts: Counts) -> Cost:
+    return Cost(slices=slices, counts=counts, pk_bytes=1, prove_cpu_seconds=1.0, peak_bytes=1)
+
+
+def test_the_tiny_table_is_written_without_proofs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "document.md"
+    document.write_text("<!-- tiny -->\nold\n<!-- end of tiny -->\n")
+    monkeypatch.setattr(tables, "DOCUMENT", document)
+    monkeypatch.setattr(sys, "argv", ["tiny", "--table"])
+    tiny.main()
     assert tables.read("tiny") == tiny.table(tiny.read()).strip()
 
 
