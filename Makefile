@@ -49,6 +49,8 @@ circuits: $(VENV)/core.stamp ## build the corpus, or CASES="lenet5 ...", each ca
 
 baseline: $(VENV)/core.stamp ## count the corpus anew, or CASES; write its baselines and table; no keys
 	$(BIN)/python -m benchmarks.baseline $(CASES)
+	$(BIN)/python -m benchmarks.bench --table
+	$(BIN)/python -m benchmarks.tiny --table
 
 bench: $(VENV)/core.stamp ## prove the corpus, or CASES, in four ways, paired, REPEATS times; docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench $(CASES) --repeats $(REPEATS)

@@ -23,7 +23,7 @@ from circuits.facts import facts
 from zkprep import api
 from zkprep.options import Options, parse_memory
 from zkprep.report.figures import count, percent, seconds, size
-from zkprep.report.types import Counts, Report, Variant
+from zkprep.report.types import CAUSES, Counts, Report, Variant
 
 MEMORY = "4GiB"
 """What a slice may take, where a case does not say otherwise."""
@@ -51,6 +51,7 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         rewrites: how many places each rule was applied at.
         variants: by name; those that EZKL takes.
         cells: of each prepared slice, in order.
+        causes: what the prepared cells are for (zkprep/cost/profile.py); none in older baselines.
     """
 
     memory: str
@@ -58,6 +59,7 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     rewrites: dict[str, int]
     variants: dict[str, Cost]
     cells: list[int]
+    causes: dict[str, int] = {}
 
 
 Baselines = dict[str, Baseline]
@@ -81,6 +83,12 @@ def recorded(name: str) -> Baselines:
     """The committed baselines of a case; none for a new case."""
     path = make.FOLDER / name / "baseline.json"
     return msgspec.json.decode(path.read_bytes(), type=Baselines) if path.exists() else {}
+
+
+def causes(name: str, prover: str) -> dict[str, int]:
+    """What the cells of a case's prepared slices are for; none where its baseline does not say."""
+    found = recorded(name).get(prover)
+    return found.causes if found else {}
 
 
 def prepared(name: str, prover: str) -> Cost | None:
@@ -128,6 +136,7 @@ def _baseline(report: Report, memory: str) -> Baseline:
             if (cost := _cost(variant)) is not None
         },
         cells=[one.counts.cells for one in report.variants["prepared"].slices],
+        causes={cause: sum(getattr(row, cause) for row in report.profile) for cause in CAUSES},
     )
 
 

@@ -1,37 +1,40 @@
 """EZKL as its users run it, and zkprep: proved on the same machine, paired and repeated.
 
-    python -m benchmarks.bench [CASE ...] [--repeats N]
+    python -m benchmarks.bench [CASE ...] [--repeats N] [--table]
 
 Each repetition of a case proves, one after the other and in this order: zkprep's prepared slices,
 EZKL's whole model under its default calibration, zkprep's plain slices, and one slice per weighted
 operator as EZKL calibrates it. What does not fit the machine is skipped and shown as predicted.
 Samples are added to benchmarks/results.json as they come, so a stopped run goes on; a case whose
-circuits are no longer those of its baseline begins anew. The table in docs/benchmarks.md is written
-from it.
+circuits are no longer those of its baseline begins anew. The tables in docs/benchmarks.md are
+written from it; with --table nothing is proved.
 """
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import geometric_mean, median
 
 import msgspec
 
 from benchmarks import tables, weighted
-from benchmarks.baseline import MEMORY, prepared
+from benchmarks.baseline import MEMORY, causes, prepared
 from circuits import make
 from zkprep import api
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.errors import ZkprepError
 from zkprep.options import Baselines, Options, parse_memory
 from zkprep.proving.assemble import this_machine
-from zkprep.report.figures import count, seconds, size
+from zkprep.report.figures import MISSING, count, seconds, size
 from zkprep.report.summary import number
-from zkprep.report.types import Machine, Measured, Prediction, Variant
+from zkprep.report.types import CAUSES, Machine, Measured, Prediction, Variant
 
 RESULTS = Path(__file__).parent / "results.json"
 VARIANTS = ("ezkl", "weighted", "plain", "prepared")
+_SAID = {cause: {"multiply": "products", "rebase": "rebases"}.get(cause, cause) for cause in CAUSES}
+"""Cells' causes as the document calls them."""
+
 DEFAULTS = tuple(name for name in make.names() if not make.case(name).get("long"))
 
 
@@ -60,7 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("cases", nargs="*", default=DEFAULTS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--table", action="store_true", help="only write the tables anew")
     chosen = parser.parse_args()
+    if chosen.table:
+        tables.replace("bench", table(on_file()))
+        return
     for _ in range(chosen.repeats):
         for name in chosen.cases:
             results = read()
@@ -69,6 +76,11 @@ def main() -> None:
                 results.cases[name] = together(kept, repetition(name))
                 write(results)
                 print(name, flush=True)
+
+
+def on_file() -> Results:
+    """The results on file, whosesoever."""
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Results)
 
 
 def current(name: str, results: Results) -> list[Repetition]:
@@ -89,7 +101,7 @@ def read() -> Results:
     """The results so far; none where those on file are another machine's or another prover's."""
     machine, prover = this_machine(), EzklBackend().version
     if RESULTS.exists():
-        kept = msgspec.json.decode(RESULTS.read_bytes(), type=Results)
+        kept = on_file()
         theirs = (kept.machine.cpu, kept.machine.cores, kept.prover)
         if theirs == (machine.cpu, machine.cores, prover):
             return kept
@@ -138,7 +150,7 @@ def table(results: Results) -> str:
         if one in kept[0]
     ]
     lines += ["", *(_means([kept for _, kept in cases], one) for one in VARIANTS[:-1])]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_reached(cases, results.prover)])
 
 
 def _row(name: str, variant: str, samples: list[Sample]) -> str:
@@ -190,6 +202,34 @@ def _means(cases: list[list[Repetition]], variant: str) -> str:
         ]
         said.append(f"{label} {geometric_mean(ratios):.2f}")
     return f"- {variant} over prepared, geometric mean of {cases_said}: {', '.join(said)}"
+
+
+def _reached(cases: list[tuple[str, list[Repetition]]], prover: str) -> Iterator[str]:
+    """By case: EZKL over prepared, and what the prepared cells are for, the most of them first."""
+    yield (
+        "| case | prove CPU: ezkl over prepared | peak: ezkl over prepared "
+        f"| held back by | cells: {' | '.join(_SAID.values())} |"
+    )
+    yield "|---|---:|---:|---|" + "---:|" * len(_SAID)
+    for name, kept in cases:
+        ratios = [_ratio(kept, field) for field in ("prove_cpu_seconds", "peak_bytes")]
+        spent = causes(name, prover)
+        whole = sum(spent.values())
+        most = _SAID[max(spent, key=spent.__getitem__)] if whole else MISSING
+        shares = [f"{100 * spent[one] / whole:.0f} %" if whole else MISSING for one in _SAID]
+        yield f"| {name} | {' | '.join((*ratios, most, *shares))} |"
+
+
+def _ratio(kept: list[Repetition], field: str) -> str:
+    """EZKL over prepared, measured or, where EZKL was not proved, as both were predicted."""
+    if "ezkl" not in kept[0]:
+        return MISSING
+    sides = [[each[variant] for each in kept] for variant in ("ezkl", "prepared")]
+    if all(one.measured is not None for side in sides for one in side):
+        theirs, ours = (median(getattr(one.measured, field) for one in side) for side in sides)
+        return f"{theirs / ours:.2f}"
+    theirs, ours = (getattr(side[0].predicted, field) for side in sides)
+    return f"~{theirs / ours:.2f}"
 
 
 def _circuits(repetition: Repetition) -> dict[str, tuple[int, int, int]]:

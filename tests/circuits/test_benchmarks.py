@@ -76,6 +76,20 @@ def test_the_table_has_medians_and_means_of_what_was_proved() -> None:
     assert "- weighted: nothing was proved" in text
 
 
+def test_what_is_reached_stands_beside_what_the_cells_are_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spent = {"multiply": 20, "rebase": 70, "activation": 10, "pooling": 0, "other": 0}
+    known = {"small": {**spent, "boundary": 0}, "alone": {}, "large": {}}
+    monkeypatch.setattr(bench, "causes", lambda name, version: known[name])
+    small = {"ezkl": _sample(4.0), "prepared": _sample(1.0)}
+    large = {"ezkl": _sample(None), "prepared": _sample(1.0)}
+    text = bench.table(_results(small=[small], large=[large], alone=[{"prepared": _sample(1.0)}]))
+    assert "| small | 4.00 | 4.00 | rebases | 20 % | 70 % | 10 % | 0 % | 0 % | 0 % |" in text
+    assert f"| large | ~1.00 | ~1.00 | - |{' - |' * 6}" in text
+    assert f"| alone | - | - | - |{' - |' * 6}" in text
+
+
 def test_repetitions_are_of_the_same_circuits() -> None:
     old, fresh = {"prepared": _sample(1.0)}, {"prepared": _sample(1.2)}
     assert bench.together([old], fresh) == [old, fresh]
