@@ -109,7 +109,8 @@ def _as_asked(stage: Stage, given: Prepared, data: Path, folder: Path) -> Took:
         view = trial.View("prepared", piece, inputs, Boundary())
         one = trial.sized(job, view, trial.Chosen(spec))
         (made,) = prover.witness(job, [one], ANY_ERROR)
-        return _took(1, slice_report(one, *prover.prove(job, [one]), compare(one, made)))
+        (measured,) = prover.prove(job, [one])
+        return _took(1, slice_report(one, measured, compare(one, made)))
 
 
 def _as_chosen(given: Prepared, data: Path, folder: Path) -> Took:

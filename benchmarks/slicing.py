@@ -24,7 +24,7 @@ from zkprep.inputs import read_input
 from zkprep.model import Feeds
 from zkprep.options import Options, parse_memory
 from zkprep.prepare import Prepared, prepare
-from zkprep.proving import sizing
+from zkprep.proving import cutting
 from zkprep.proving.drawn import drawn
 from zkprep.report.cut import Cut, CutSlice
 from zkprep.report.figures import count, percent, plain, seconds, size
@@ -81,7 +81,7 @@ def spent(slices: Sequence[CutSlice], workers: int) -> float:
 def budgets(cases: Iterable[Case]) -> Iterator[tuple[str, ...]]:
     """A row per case and budget: overhead over the whole model in one slice."""
     for case in cases:
-        whole = total(drawn(sizing.cut(case.prepared, Options(blocks=1, memory=UNLIMITED))))
+        whole = total(drawn(cutting.cut(case.prepared, Options(blocks=1, memory=UNLIMITED))))
         requests = [("4 slices", Options(blocks=4, memory=UNLIMITED))]
         requests += [
             (one, Options(memory=parse_memory(one)))
@@ -90,7 +90,7 @@ def budgets(cases: Iterable[Case]) -> Iterator[tuple[str, ...]]:
         ]
         for said, options in requests:
             try:
-                slicing = sizing.cut(case.prepared, options)
+                slicing = cutting.cut(case.prepared, options)
             except TooLarge as error:
                 yield (case.name, said, f"does not fit: {error}", *[""] * 6)
                 continue
@@ -120,7 +120,7 @@ def against_weighted(cases: Iterable[Case]) -> Iterator[tuple[str, ...]]:
         own = replace(case.prepared, normalised=case.prepared.model)
         per_operator = drawn(apply_cut(own, names)).slices
         ours = [
-            checked(case, sizing.cut(case.prepared, Options(memory=UNLIMITED, workers=workers)))
+            checked(case, cutting.cut(case.prepared, Options(memory=UNLIMITED, workers=workers)))
             for workers in WORKERS
         ]
         row = [_several([len(per_operator), *(len(cut.slices) for cut in ours)])]
