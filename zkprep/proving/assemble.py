@@ -11,6 +11,7 @@ from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.profile import profile
 from zkprep.cost.work import predict
+from zkprep.descent import exited
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.report.cut import Cut
@@ -113,7 +114,7 @@ def assemble(
 ) -> Report:
     """The report of a run or a measurement on this machine; `proved`: the prepared slices."""
     prepared = job.prepared
-    spent = profile((one.model, one.spec) for one in proved)
+    spent = profile((exited(one.model, one.spec.exits or ()), one.spec) for one in proved)
     return Report(
         zkprep=__version__,
         prover=job.backend.version,
