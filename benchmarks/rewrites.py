@@ -203,7 +203,8 @@ def _remarks(proved: dict[str, list[State]], known: Results) -> Iterator[str]:
     off = [took.prove_cpu_seconds / took.reference_cpu_seconds / known.slowness for took in every]
     yield (
         f"Of the {len(every)} circuits that were proved, measured over predicted is "
-        f"{geometric_mean(off):.2f} in geometric mean, from {min(off):.2f} to {max(off):.2f}."
+        f"{geometric_mean(off):.2f} in geometric mean, from {min(off):.2f} to {max(off):.2f}. "
+        "Each was proved once, with other jobs beside it: changes of a few percent may be chance."
     )
     chosen = [name for name, states in proved.items() if not all(one.as_asked for one in states)]
     if chosen:
