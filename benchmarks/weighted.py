@@ -68,4 +68,5 @@ def prove(path: Path, data: Path, folder: Path, options: Options) -> Variant:
 def _prove(job: Job, alone: Prepared) -> SliceReport:
     one = prover.calibrate(job, alone.original, "slice.onnx")
     (made,) = prover.witness(job, [one], ANY_ERROR)
-    return slice_report(one, *prover.prove(job, [one]), compare(one, made))
+    (measured,) = prover.prove(job, [one])
+    return slice_report(one, measured, compare(one, made))
