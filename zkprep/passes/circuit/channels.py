@@ -20,7 +20,7 @@ from zkprep.passes.base import PassResult, Site
 from zkprep.passes.circuit.choice import saving
 from zkprep.passes.inference import infer_shapes
 from zkprep.passes.names import Names
-from zkprep.passes.repair.draft import Array, known, operand, sizes
+from zkprep.passes.repair.draft import Array, is_read_once, known, operand, sizes
 
 TITLE = "dead channels removed"
 
@@ -106,7 +106,7 @@ def _link(first: ir.Node) -> _Link | None:
     bias = _bias(first)
     link = _Link(first, first, bias, np.ones(len(bias), bool))
     value = first.outputs[0]
-    while len(value.uses()) == 1 and not value.is_graph_output():
+    while is_read_once(value):
         node = value.consumers()[0]
         if node.domain != "" or node.inputs[0] is not value:
             return None

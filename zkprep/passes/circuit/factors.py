@@ -23,7 +23,7 @@ from zkprep.passes.affine.plan import Plan, Scope, plan_backward
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import where_cheaper
 from zkprep.passes.opset import standard_opset
-from zkprep.passes.repair.draft import Draft, known, sizes
+from zkprep.passes.repair.draft import Draft, known, maker_for_one, sizes
 
 TITLE = "factor before a product"
 
@@ -66,12 +66,11 @@ def _scaled(node: ir.Node) -> tuple[ir.Node, float] | None:
         return None
     for index in (0, 1) if node.op_type == "Mul" else (0,):
         value, number = node.inputs[index], known(node.inputs[1 - index])
-        product = None if value is None else value.producer()
-        if value is None or product is None or number is None or number.size != 1:
+        product = maker_for_one(value, "MatMul")
+        if product is None or number is None or number.size != 1:
             continue
-        alone = len(value.uses()) == 1 and not value.is_graph_output()
-        computed = product.op_type == "MatMul" and all(known(v) is None for v in product.inputs)
-        if not (alone and computed and sizes(value) == sizes(node.outputs[0])):
+        computed = all(known(one) is None for one in product.inputs)
+        if not computed or sizes(value) != sizes(node.outputs[0]):
             continue
         given = float(number.item())
         if given:

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from zkprep.cost.loader import is_einsum
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import of_one_size, where_cheaper
-from zkprep.passes.repair.draft import Draft, known, operand, sizes
+from zkprep.passes.repair.draft import Draft, known, maker_for_one, operand, sizes
 
 TITLE = "gates into weights"
 
@@ -42,33 +42,24 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | None:
     assert weights is not None
     outputs, channels = weights.shape[:2]
     plain = draft.constant("weights", weights.reshape(outputs, channels), data.dtype)
-    scaled = draft.op("Mul", plain, _reshaped(draft, gate, "gate", (1, channels)))
-    rows = _reshaped(draft, data, "stack", (channels, prod(shape[2:])))
+    scaled = draft.op("Mul", plain, draft.reshaped(gate, "gate", (1, channels)))
+    rows = draft.reshaped(data, "stack", (channels, prod(shape[2:])))
     made = draft.op("MatMul", scaled, rows)
     if bias is not None:
-        made = draft.op("Add", made, _reshaped(draft, bias, "bias", (outputs, 1)))
+        made = draft.op("Add", made, draft.reshaped(bias, "bias", (outputs, 1)))
     draft.absorb(product)
-    return _reshaped(draft, made, "whole", shape)
+    return draft.reshaped(made, "whole", shape)
 
 
 def _gated(value: ir.Value | None) -> tuple[ir.Node, ir.Value, ir.Value] | None:
     """The product of one image and a computed factor per channel that one reader has, and both."""
-    node = None if value is None else value.producer()
-    if value is None or node is None or node.op_type != "Mul" or node.domain != "":
+    node = maker_for_one(value, "Mul")
+    if node is None or sizes(value)[0] != 1:
         return None
     shape = sizes(value)
-    if len(value.uses()) != 1 or value.is_graph_output() or shape[0] != 1:
-        return None
     for data, gate in (node.inputs, reversed(node.inputs)):
         if data is None or gate is None or known(gate) is not None or sizes(data) != shape:
             continue
         if sizes(gate) == (1, shape[1], *(1,) * (len(shape) - 2)) != shape:
             return node, data, gate
     return None
-
-
-def _reshaped(draft: Draft, value: ir.Value, role: str, shape: tuple[int, ...]) -> ir.Value:
-    values = known(value)
-    if values is not None:
-        return draft.constant(role, values.reshape(shape), value.dtype)
-    return draft.op("Reshape", value, draft.constant(f"{role}_shape", shape))

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from zkprep.passes.affine.fuse import FuseAffine
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import where_cheaper
-from zkprep.passes.repair.draft import Draft, known
+from zkprep.passes.repair.draft import Draft, is_read_once, known
 
 TITLE = "GELU in the variable of its Erf"
 
@@ -44,7 +44,7 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
         return None
     one, other = tensors
     data, gone = (one, _erf_of(other, one)) if _erf_of(other, one) else (other, _erf_of(one, other))
-    if gone is None or not all(_alone(node.outputs[0]) for node in gone):
+    if gone is None or not all(is_read_once(node.outputs[0]) for node in gone):
         return None
     kind = data.dtype
     scale = float(np.sqrt(0.5))
@@ -73,7 +73,7 @@ def _factors(node: ir.Node) -> tuple[list[ir.Value], float, list[ir.Node]] | Non
             tensors.append(value)
     for value in tuple(tensors):
         producer = value.producer()
-        below = _factors(producer) if producer is not None and _alone(value) else None
+        below = _factors(producer) if producer is not None and is_read_once(value) else None
         if producer is not None and below is not None:
             tensors.remove(value)
             tensors += below[0]
@@ -84,7 +84,7 @@ def _factors(node: ir.Node) -> tuple[list[ir.Value], float, list[ir.Node]] | Non
 
 def _is_scaled(node: ir.Node, tensors: list[ir.Value]) -> bool:
     """Whether a number is all that the product is multiplied with by its only reader."""
-    if not _alone(node.outputs[0]):
+    if not is_read_once(node.outputs[0]):
         return False
     found = _factors(node.outputs[0].consumers()[0])
     return found is not None and len(found[0]) == len(tensors)
@@ -115,7 +115,3 @@ def _erf_of(total: ir.Value, data: ir.Value) -> list[ir.Node] | None:
 def _equals(value: ir.Value | None, number: float) -> bool:
     values = known(value)
     return values is not None and values.size == 1 and values.item() == number
-
-
-def _alone(value: ir.Value) -> bool:
-    return len(value.uses()) == 1 and not value.is_graph_output()

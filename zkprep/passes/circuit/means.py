@@ -29,7 +29,7 @@ from zkprep.passes.circuit.choice import where_cheaper
 from zkprep.passes.circuit.maxima import reduced_axes
 from zkprep.passes.circuit.windowed import Combiner
 from zkprep.passes.opset import standard_opset
-from zkprep.passes.repair.draft import Array, Draft, known, operand, sizes
+from zkprep.passes.repair.draft import Array, Draft, known, maker_for_one, operand, sizes
 from zkprep.passes.repair.windows import Window, why_not, windows
 
 TITLE = "mean as a sum"
@@ -70,13 +70,10 @@ def _rule(scope: Scope, node: ir.Node, draft: Draft) -> ir.Value | str | None:
 
 def _scaled_pool(node: ir.Node) -> ir.Node | None:
     """The AveragePool whose output `node` alone reads, to multiply it with a constant map."""
-    pooled = operand(node, 0)
-    pool = pooled.producer() if pooled is not None else None
-    if node.op_type != "Mul" or pool is None or pool.op_type != "AveragePool":
+    if node.op_type != "Mul":
         return None
-    factors = known(node.inputs[1])
-    alone = len(pool.outputs[0].uses()) == 1 and not pool.outputs[0].is_graph_output()
-    return pool if alone and factors is not None and factors.size > 1 else None
+    pool, factors = maker_for_one(operand(node, 0), "AveragePool"), known(node.inputs[1])
+    return pool if factors is not None and factors.size > 1 else None
 
 
 def _written(

@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import of_one_size, where_cheaper
-from zkprep.passes.repair.draft import Draft, known, operand, sizes
+from zkprep.passes.repair.draft import Draft, known, maker_for_one, operand, sizes
 
 TITLE = "three factors at once"
 
@@ -55,11 +55,9 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
 
 def _inner(value: ir.Value | None) -> ir.Node | None:
     """The product or quotient of two tensors that makes `value` for one reader."""
-    node = None if value is None else value.producer()
-    if value is None or node is None or len(value.uses()) != 1 or value.is_graph_output():
-        return None
-    tensors = all(known(one) is None for one in node.inputs)
-    return node if node.op_type in ("Mul", "Div") and node.domain == "" and tensors else None
+    node = maker_for_one(value, "Mul", "Div")
+    tensors = node is not None and all(known(one) is None for one in node.inputs)
+    return node if tensors else None
 
 
 def _is_number(value: ir.Value) -> bool:
@@ -82,13 +80,6 @@ def _product(
         own = letters[len(shape) - len(given) :]
         names.append("".join(one for one, size in zip(own, given, strict=True) if size > 1))
         lengths = [size for size in given if size > 1]
-        operands.append(_reshaped(draft, factor, f"factor_{position}", lengths))
+        operands.append(draft.reshaped(factor, f"factor_{position}", lengths))
     made = draft.op("Einsum", *operands, equation=f"{','.join(names)}->{result}")
     return draft.op("Reshape", made, draft.constant("shape", shape))
-
-
-def _reshaped(draft: Draft, value: ir.Value, role: str, lengths: Sequence[int]) -> ir.Value:
-    values = known(value)
-    if values is not None:
-        return draft.constant(role, values.reshape(lengths), value.dtype)
-    return draft.op("Reshape", value, draft.constant(f"{role}_shape", lengths))

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from zkprep.cost.loader import is_einsum
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import of_one_size, where_cheaper
-from zkprep.passes.repair.draft import Array, Draft, known, operand, sizes
+from zkprep.passes.repair.draft import Array, Draft, known, maker_for_one, operand, sizes
 
 TITLE = "one bias of two Convs"
 
@@ -51,12 +51,9 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | None:
 
 def _biased(value: ir.Value | None) -> tuple[ir.Node, Array] | None:
     """The Conv that makes `value` for one reader, and its bias, if it has one that is constant."""
-    node = None if value is None else value.producer()
-    if value is None or node is None or node.op_type != "Conv" or node.domain != "":
-        return None
-    bias = known(operand(node, 2))
-    alone = len(value.uses()) == 1 and not value.is_graph_output()
-    return (node, bias.astype(np.float64)) if alone and bias is not None else None
+    node = maker_for_one(value, "Conv")
+    bias = None if node is None else known(operand(node, 2))
+    return None if node is None or bias is None else (node, bias.astype(np.float64))
 
 
 def _again(draft: Draft, conv: ir.Node, bias: list[ir.Value]) -> ir.Value:

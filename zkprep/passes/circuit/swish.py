@@ -26,7 +26,7 @@ from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.bounds import smallest
 from zkprep.passes.circuit.choice import where_cheaper
 from zkprep.passes.opset import standard_opset
-from zkprep.passes.repair.draft import Draft, operand
+from zkprep.passes.repair.draft import Draft, maker_for_one, operand
 
 ARITHMETIC, TABLE = "hard sigmoid by Relu", "HardSwish by table"
 
@@ -55,11 +55,10 @@ def _as_table(node: ir.Node, draft: Draft) -> ir.Value | str | None:
         return None
     for index in (0, 1):
         data, factor = node.inputs[index], node.inputs[1 - index]
-        gate = factor.producer() if factor is not None else None
-        if data is None or factor is None or gate is None or gate.op_type != "HardSigmoid":
+        gate = maker_for_one(factor, "HardSigmoid")
+        if data is None or gate is None or gate.inputs[0] is not data:
             continue
-        alone = len(factor.uses()) == 1 and not factor.is_graph_output()
-        if gate.inputs[0] is data and alone and np.allclose(_line(gate), _HARD_SWISH, _CLOSE, 0):
+        if np.allclose(_line(gate), _HARD_SWISH, _CLOSE, 0):
             draft.absorb(gate)
             return draft.op("HardSwish", data)
     return None

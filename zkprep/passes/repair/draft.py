@@ -64,6 +64,13 @@ class Draft:
         """The slices of `data` at `places` of `axis`: a copy, which costs no cells."""
         return self.op("Gather", data, self.constant(f"places_{axis}", places), axis=axis)
 
+    def reshaped(self, value: ir.Value, role: str, shape: Sequence[int]) -> ir.Value:
+        """`value` in another shape; a constant is reshaped here and now."""
+        values = known(value)
+        if values is not None:
+            return self.constant(role, values.reshape(shape), value.dtype)
+        return self.op("Reshape", value, self.constant(f"{role}_shape", shape))
+
     def accept(self, results: "Results", names: Names) -> tuple[str, ...]:
         """Put the draft in the node's place; the names of the nodes that are new."""
         node, graph = self.node, self.node.graph
@@ -126,6 +133,22 @@ def repair(model: ir.Model, title: str, rule: Rule, domain: str = "") -> PassRes
 def is_read(value: ir.Value) -> bool:
     """Whether a node reads it, or the graph puts it out."""
     return bool(value.uses()) or value.is_graph_output()
+
+
+def is_read_once(value: ir.Value) -> bool:
+    """Whether one node reads it, at one place, and the graph does not put it out."""
+    return len(value.uses()) == 1 and not value.is_graph_output()
+
+
+def maker_for_one(value: ir.Value | None, *operators: str) -> ir.Node | None:
+    """The node of one of the standard `operators` that makes `value` for one reader, if it does.
+
+    What replaces the reader can absorb it.
+    """
+    node = None if value is None else value.producer()
+    if value is None or node is None or not is_read_once(value):
+        return None
+    return node if node.domain == "" and node.op_type in operators else None
 
 
 def known(value: ir.Value | None) -> Array | None:
