@@ -50,6 +50,45 @@ class Optimum:
     exact: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """Which partition is the best; see `cut`."""
+
+    blocks: int | None
+    workers: int | None
+    slack: float
+
+    def check(self, nodes: int) -> None:
+        """Refuse numbers out of their range for a graph of so many nodes."""
+        for what, number in (("blocks", self.blocks), ("workers", self.workers)):
+            if number is not None and number < 1:
+                raise SlicerError(f"the number of {what} is {number}; expected at least 1")
+        if self.blocks is not None and self.workers is not None:
+            raise SlicerError(
+                "a number of blocks and one of workers were given; expected one of them"
+            )
+        if self.blocks is not None and self.blocks > nodes:
+            raise SlicerError(
+                f"cannot cut {nodes} nodes into {self.blocks} blocks; "
+                "expected at most one block per node"
+            )
+
+    def path(self, arcs: Arcs, scale: float) -> Path | None:
+        """The best path; all blocks together cost about `scale`."""
+        if self.workers is not None:
+            return _for_workers(arcs, scale, self.workers)
+        if self.blocks is not None:
+            return _balanced(arcs, scale, self.blocks, self.slack)
+        return least_sum(arcs)
+
+    def rank(self, found: Optimum) -> tuple[float, float]:
+        """What is least of the best partition, first things first."""
+        total, largest = sum(found.costs), max(found.costs)
+        if self.workers is not None:
+            return max(largest, total / self.workers), total
+        return (total, len(found.costs)) if self.blocks is None else (largest, total)
+
+
 def cut(
     graph: nx.DiGraph,
     cost: Oracle,
@@ -84,8 +123,10 @@ def cut(
             negative or no number, or there are no such blocks.
         Infeasible: nothing keeps the limit.
     """
-    _check_request(len(graph), limit, blocks, workers)
-    size = size or cost
+    aim, size = _Aim(blocks, workers, slack), size or cost
+    if not limit > 0:
+        raise SlicerError(f"the limit is {limit}; expected a positive size")
+    aim.check(len(graph))
 
     def limited(loads: Loads) -> Floats:
         fits = _checked(size, loads, "size") <= limit
@@ -94,20 +135,13 @@ def cut(
     searched, exact = _searched(graph)
     idle = _may_idle(graph)
     scale = 0.0 if blocks is None and workers is None else _scale(graph, limited)
-    found = []
-    for states in searched:
-        arcs = Arcs(states, limited, idle)
-        if workers is not None:
-            path = _for_workers(arcs, scale, workers)
-        elif blocks is not None:
-            path = _balanced(arcs, scale, blocks, slack)
-        else:
-            path = least_sum(arcs)
-        if path is not None:
-            found.append(_optimum(graph, states, path, cost, exact))
+    paths = [(states, aim.path(Arcs(states, limited, idle), scale)) for states in searched]
+    found = [
+        _optimum(graph, states, path, cost, exact) for states, path in paths if path is not None
+    ]
     if not found:
         raise _refusal(graph, searched, size, limit, blocks)
-    return min(found, key=lambda one: _rank(one.costs, blocks, workers))
+    return min(found, key=aim.rank)
 
 
 def _optimum(graph: nx.DiGraph, states: States, path: Path, cost: Oracle, exact: bool) -> Optimum:
@@ -116,13 +150,6 @@ def _optimum(graph: nx.DiGraph, states: States, path: Path, cost: Oracle, exact:
     partition = Partition.from_groups(graph, groups)
     costs = _checked(cost, loads_of(graph, partition.blocks), "cost")
     return Optimum(partition, tuple(float(one) for one in costs), exact)
-
-
-def _rank(costs: Sequence[float], blocks: int | None, workers: int | None) -> tuple[float, float]:
-    """What is least of the best partition, first things first."""
-    if workers is not None:
-        return max(*costs, sum(costs) / workers), sum(costs)
-    return (sum(costs), len(costs)) if blocks is None else (max(costs), sum(costs))
 
 
 def _searched(graph: nx.DiGraph) -> tuple[list[States], bool]:
@@ -159,20 +186,6 @@ def _late(graph: nx.DiGraph, order: Sequence[str]) -> list[str]:
                 else:
                     done[waiting.pop()] = None
     return list(done)
-
-
-def _check_request(nodes: int, limit: float, blocks: int | None, workers: int | None) -> None:
-    if not limit > 0:
-        raise SlicerError(f"the limit is {limit}; expected a positive size")
-    for what, number in (("blocks", blocks), ("workers", workers)):
-        if number is not None and number < 1:
-            raise SlicerError(f"the number of {what} is {number}; expected at least 1")
-    if blocks is not None and workers is not None:
-        raise SlicerError("a number of blocks and one of workers were given; expected one of them")
-    if blocks is not None and blocks > nodes:
-        raise SlicerError(
-            f"cannot cut {nodes} nodes into {blocks} blocks; expected at most one block per node"
-        )
 
 
 def _checked(oracle: Oracle, loads: Loads, what: str) -> Floats:

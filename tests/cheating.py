@@ -15,8 +15,8 @@ from honest_chain import (
     settings_bytes,
 )
 
-from zkprep.chain import Obligation
 from zkprep.claim import PortRef, Wire
+from zkprep.verdict import Obligation
 
 HONEST = honest()
 UNDER_TEST_SRS = honest(origin="test")

@@ -26,7 +26,6 @@ from real_chain import BACKEND, check, hidden_chain, open_chain
 
 from zkprep import audit, chain, pipeline, srs
 from zkprep.backends.fake import FakeBackend
-from zkprep.chain import Obligation, Policy, Verdict
 from zkprep.errors import VerificationError
 from zkprep.evidence import SliceFiles
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
@@ -34,6 +33,7 @@ from zkprep.public import read_public
 from zkprep.srs import Srs
 from zkprep.srs_file import read_identity
 from zkprep.trust import SrsFiles
+from zkprep.verdict import Obligation, Policy, Verdict
 
 SLOW_SECONDS = 20.0
 REAL_EVERY = 50

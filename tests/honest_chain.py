@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from zkprep.chain import Obligation, Policy, Verdict, verify
+from zkprep.chain import verify
 from zkprep.circuit import CircuitSpec, canonical_settings
 from zkprep.errors import ProofRejected
 from zkprep.evidence import SliceFiles
@@ -36,6 +36,7 @@ from zkprep.statement import (
     Wire,
 )
 from zkprep.trust import SrsFiles
+from zkprep.verdict import Obligation, Policy, Verdict
 
 MAC_KEY = b"known to the toy prover alone"
 SPEC = CircuitSpec(decomp_base=1000, logrows=10, checks_boundary=False, lookup_range=(-1000, 1000))

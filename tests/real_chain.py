@@ -21,7 +21,6 @@ from honest_chain import OTHER_X, SPEC, Example, X, honest_statement, instances,
 
 from zkprep.audit import check_proofs
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.chain import Obligation, Policy
 from zkprep.circuit import CircuitSpec
 from zkprep.claim import OuterPort, Port, PortRef, Preparation, Statement, Wire
 from zkprep.claim import Srs as PinnedSrs
@@ -29,6 +28,7 @@ from zkprep.evidence import SliceFiles
 from zkprep.felts import encode
 from zkprep.srs import CEREMONY, CEREMONY_VERIFIER, Srs, verifier_file
 from zkprep.trust import SrsFiles
+from zkprep.verdict import Obligation, Policy
 
 BACKEND = EzklBackend(seconds=60)
 replace = msgspec.structs.replace

@@ -1,4 +1,4 @@
-"""Imports run one way; one place imports ezkl, one imports slicer, one prints."""
+"""Imports run one way; one place imports ezkl, one imports slicer, one prints; nothing is long."""
 
 import ast
 from functools import cache
@@ -9,6 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("zkprep", "slicer")
+SOURCES = sorted(
+    path
+    for folder in (*PACKAGES, "benchmarks", "circuits")
+    for path in (ROOT / folder).rglob("*.py")
+)
 
 # Lowest first; a module imports its own layer and those below.
 LAYERS = (
@@ -39,6 +44,7 @@ LAYERS = (
         "zkprep.wellformed",
         "zkprep.statement",
     },
+    {"zkprep.verdict"},
     {"zkprep.passes", "zkprep.cost", "zkprep.backends", "zkprep.evidence", "zkprep.trust"},
     {
         "zkprep.srs",
@@ -174,6 +180,7 @@ def test_chain_is_pure() -> None:
         "zkprep.felts",
         "zkprep.heads",
         "zkprep.points",
+        "zkprep.verdict",
         "zkprep.errors",
     }
     for module in ("zkprep.chain", *reached):
@@ -198,3 +205,25 @@ def test_only_the_command_line_prints_or_exits() -> None:
             to_stream = any(keyword.arg == "file" for keyword in node.keywords)
             assert called != "print" or to_stream, f"{name}:{node.lineno} prints"
             assert called not in ("sys.exit", "exit", "quit"), f"{name}:{node.lineno} exits"
+
+
+def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function from its name on, without its docstring."""
+    first, lines = function.body[0], function.end_lineno - function.lineno + 1
+    documented = ast.get_docstring(function, clean=False) is not None
+    return lines - (first.end_lineno - first.lineno + 1 if documented else 0)
+
+
+def test_files_are_under_300_lines() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in SOURCES}
+    assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n >= 300} == {}
+
+
+def test_functions_are_under_40_lines_without_their_docstrings() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {_length(node)} lines"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _length(node) >= 40
+    ]
+    assert long == []

@@ -11,9 +11,10 @@ from honest_chain import CEREMONY, OTHER_X, TEST_SRS, Example, X, honest, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkprep.chain import Obligation, Tensor, Verdict, quantised
+from zkprep.chain import quantised
 from zkprep.errors import InputError, VerificationError
 from zkprep.trust import SrsFiles
+from zkprep.verdict import Obligation, Tensor, Verdict
 
 HONEST = honest()
 OTHER = honest(OTHER_X)

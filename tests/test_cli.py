@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from zkprep.backends.fake import FakeBackend
-from zkprep.chain import Verdict
 from zkprep.cli import app, checking, console
 from zkprep.model import load
+from zkprep.verdict import Verdict
 
 DIGITS = Path(__file__).parent.parent / "circuits/digits"
 MODEL, INPUT = str(DIGITS / "model.onnx"), str(DIGITS / "input.json")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from zkprep import audit, chain, pipeline
+from zkprep import audit, pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.check import CheckReport, check
@@ -22,6 +22,7 @@ from zkprep.report import compare as comparing
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import Report, read_report
 from zkprep.slices import Slicing
+from zkprep.verdict import Verdict
 
 __all__ = [
     "check_model",
@@ -128,7 +129,7 @@ def verify(
     allow_test_srs: bool = False,
     told: Path | None = None,
     backend: Backend | None = None,
-) -> chain.Verdict:
+) -> Verdict:
     """See `zkprep.audit.verify`; EZKL by default."""
     return audit.verify(
         public,

@@ -19,6 +19,7 @@ from zkprep.input_file import read_tensors
 from zkprep.public import read_public, read_statement
 from zkprep.statement import Statement
 from zkprep.trust import SrsFiles
+from zkprep.verdict import Obligation, Policy, Verdict
 
 if TYPE_CHECKING:
     from zkprep.rebuild import Rebuilt
@@ -34,7 +35,7 @@ def verify(
     model: Path | None = None,
     allow_test_srs: bool = False,
     told: Path | None = None,
-) -> chain.Verdict:
+) -> Verdict:
     """Verify every proof and every link of RUN/public against an anchor.
 
     Args:
@@ -49,28 +50,18 @@ def verify(
         InputError: not exactly one anchor, an unusable model, or inputs that do not fit.
         VerificationError: the proofs do not prove the expected statement.
     """
-    if (expect is None) == (model is None):
-        raise InputError(
-            "verification needs one anchor that says which function was proved",
-            hint="give --expect DIGEST of a statement you trust, or --model MODEL to rebuild it",
-        )
-    if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
-        raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
+    _require_one_anchor(expect, model)
     files = read_public(_public_folder(public))
     rebuilt = _rebuilt(files.statement, model, backend) if model is not None else None
-    expected = rebuilt.statement if rebuilt is not None else str(expect)
-    verdict = chain.verify(
-        files.statement,
-        files.bundle,
-        SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=files.test_srs),
-        chain.Policy(
-            expected=expected,
-            ceremony=srs.CEREMONY[1],
-            allow_test_srs=allow_test_srs,
-            claimed=_claimed(files.statement, told) if told is not None else {},
-        ),
-        partial(check_proofs, backend),
+    policy = Policy(
+        expected=rebuilt.statement if rebuilt is not None else str(expect),
+        ceremony=srs.CEREMONY[1],
+        allow_test_srs=allow_test_srs,
+        claimed=_claimed(files.statement, told) if told is not None else {},
     )
+    shown = SrsFiles(ceremony=srs.CEREMONY_VERIFIER, test=files.test_srs)
+    check = partial(check_proofs, backend)
+    verdict = chain.verify(files.statement, files.bundle, shown, policy, check)
     return replace(verdict, assumed=rebuilt.assumed if rebuilt is not None else None)
 
 
@@ -82,7 +73,7 @@ def verify_all(
     model: Path | None = None,
     allow_test_srs: bool = False,
     told: Path | None = None,
-) -> dict[str, chain.Verdict]:
+) -> dict[str, Verdict]:
     """`verify` for every input of a run: verdicts by the name of its folder.
 
     The first statement that is accepted is the anchor of all others: it names the same function,
@@ -92,7 +83,7 @@ def verify_all(
         InputError: as `verify`, or one input is told and there are several.
         VerificationError: as `verify`; names the input if there are several.
     """
-    verdicts: dict[str, chain.Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     several = folders(public)
     if told is not None and len(several) > 1:
         raise InputError(
@@ -145,6 +136,16 @@ def folders(public: Path) -> list[Path]:
     return inner or [outer]
 
 
+def _require_one_anchor(expect: str | None, model: Path | None) -> None:
+    if (expect is None) == (model is None):
+        raise InputError(
+            "verification needs one anchor that says which function was proved",
+            hint="give --expect DIGEST of a statement you trust, or --model MODEL to rebuild it",
+        )
+    if expect is not None and not re.fullmatch(r"[0-9a-f]{64}", expect):
+        raise InputError(f"'{expect}' is no digest: expected 64 lower-case hex digits")
+
+
 def _public_folder(given: Path) -> Path:
     """RUN/public, also where RUN was given."""
     if not given.is_dir():
@@ -186,7 +187,7 @@ def _claimed(data: bytes, told: Path) -> dict[str, list[int]]:
     }
 
 
-def check_proofs(backend: Backend, obligations: Sequence[chain.Obligation]) -> None:
+def check_proofs(backend: Backend, obligations: Sequence[Obligation]) -> None:
     """The prover's check of every proof, in a scratch folder, side by side on all cores.
 
     Raises:
@@ -200,7 +201,7 @@ def check_proofs(backend: Backend, obligations: Sequence[chain.Obligation]) -> N
             pool.shutdown(cancel_futures=True)  # one bad proof is enough
 
 
-def _check(backend: Backend, scratch: Path, one: chain.Obligation) -> None:
+def _check(backend: Backend, scratch: Path, one: Obligation) -> None:
     folder = scratch / f"{one.slice:03d}"
     folder.mkdir()
     files = {"proof": one.proof, "settings": one.settings, "vk": one.vk, "srs": one.srs}

@@ -5,8 +5,7 @@ docs/soundness.md. The prover's own check of the proofs is passed in and comes l
 what it is given has by then been pinned byte by byte.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,87 +17,8 @@ from zkprep.heads import describe, evaluate
 from zkprep.points import G1_BYTES
 from zkprep.statement import Port, PortRef, Statement, digest, first_difference, load
 from zkprep.trust import SrsFiles, trusted_srs
+from zkprep.verdict import Derived, Obligation, Policy, ProofChecker, Tensor, Verdict
 from zkprep.wellformed import extent
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the verifier holds before looking at a run (trusted).
-
-    Attributes:
-        expected: the statement's digest, or the statement rebuilt from the model.
-        ceremony: sha256 of the ceremony's small SRS file.
-        allow_test_srs: accept an SRS whose secret somebody may know.
-        claimed: by model input or output, the integers the caller was told; see `quantised`.
-    """
-
-    expected: str | Statement
-    ceremony: str
-    allow_test_srs: bool = False
-    claimed: Mapping[str, Sequence[int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Obligation:
-    """One proof the prover has to check, with the small SRS file to check it under."""
-
-    slice: int
-    proof: bytes
-    settings: bytes
-    vk: bytes
-    srs: bytes
-
-
-# Returns when every proof is valid; raises ProofRejected when one is not.
-ProofChecker = Callable[[Sequence[Obligation]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A model input or output as the circuits see it: integers, real value times 2**scale."""
-
-    shape: tuple[int, ...]
-    scale: int
-    values: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A model output that is a function of a proved one, computed here: which, and its values."""
-
-    function: str
-    shape: tuple[int, ...]
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What has been proved: the function of this statement takes `inputs` to `outputs`.
-
-    Attributes:
-        digest: of the statement.
-        proofs: number of proofs.
-        links: number of links between slices, of which `committed` are by commitment.
-        inputs: the model's public inputs.
-        outputs: of the model.
-        test_srs: somebody may know the SRS's secret.
-        private: the model's private inputs: the prover knows values of them, within the circuit's
-            range, that lead to these outputs.
-        committed: number of links whose values the verifier does not see.
-        heads: the model's outputs that follow from the proved ones.
-        assumed: slices of which it is assumed that no value leaves the field; None: of all.
-    """
-
-    digest: str
-    proofs: int
-    links: int
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
-    test_srs: bool
-    private: tuple[str, ...] = ()
-    committed: int = 0
-    heads: dict[str, Derived] = field(default_factory=dict)
-    assumed: tuple[str, ...] | None = None
 
 
 def verify(
@@ -148,22 +68,8 @@ def verify(
     inputs, outputs = _outer_tensors(claim, evidence)  # (6)
     _require_claimed({**inputs, **outputs}, policy.claimed)  # (6)
     trusted = trusted_srs(claim, srs, policy.ceremony, allow_test=policy.allow_test_srs)  # (7)
-    obligations = [
-        Obligation(index, shown.proof, files.settings, files.vk, data)
-        for index, (shown, files, data) in enumerate(zip(evidence, bundle, trusted, strict=True))
-    ]
-    check(obligations)  # (4), the proofs' validity
-    return Verdict(
-        digest=digest(claim),
-        proofs=len(bundle),
-        links=len(claim.wires),
-        inputs=inputs,
-        outputs=outputs,
-        test_srs=any(piece.srs.origin == "test" for piece in claim.slices),
-        private=tuple(o.tensor for o in claim.inputs if o.tensor not in inputs),
-        committed=sum(claim.source(w.source).visibility == "polycommit" for w in claim.wires),
-        heads=_heads(claim, outputs),
-    )
+    check(_obligations(evidence, bundle, trusted))  # (4), the proofs' validity
+    return _proved(claim, inputs, outputs)
 
 
 def quantised(statement: Statement, tensor: str, values: NDArray[np.float64]) -> list[int]:
@@ -252,6 +158,31 @@ def _outer_tensors(
         values = _values(evidence, outer.ports[0], port)
         outputs[outer.tensor] = Tensor(outer.shape, port.scale, values)
     return inputs, outputs
+
+
+def _obligations(
+    evidence: Sequence[Evidence], bundle: Sequence[SliceFiles], trusted: Sequence[bytes]
+) -> list[Obligation]:
+    """(4) What of every slice the prover has to check."""
+    return [
+        Obligation(index, shown.proof, files.settings, files.vk, srs)
+        for index, (shown, files, srs) in enumerate(zip(evidence, bundle, trusted, strict=True))
+    ]
+
+
+def _proved(claim: Statement, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> Verdict:
+    """What follows once every rule has been kept: a proof per slice, the links between them."""
+    return Verdict(
+        digest=digest(claim),
+        proofs=len(claim.slices),
+        links=len(claim.wires),
+        inputs=inputs,
+        outputs=outputs,
+        test_srs=any(piece.srs.origin == "test" for piece in claim.slices),
+        private=tuple(o.tensor for o in claim.inputs if o.tensor not in inputs),
+        committed=sum(claim.source(w.source).visibility == "polycommit" for w in claim.wires),
+        heads=_heads(claim, outputs),
+    )
 
 
 def _heads(claim: Statement, outputs: Mapping[str, Tensor]) -> dict[str, Derived]:

@@ -15,10 +15,10 @@ from zkprep import audit, pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
-from zkprep.chain import Verdict
 from zkprep.errors import InputError
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
 from zkprep.srs import Srs
+from zkprep.verdict import Verdict
 
 SHORT = [name for name in make.names() if not make.case(name).get("long")]
 LARGEST_LOGROWS = 12

@@ -11,11 +11,11 @@ from pipeline_case import Case
 
 from zkprep import audit
 from zkprep.backends.fake import FakeBackend
-from zkprep.chain import Verdict
 from zkprep.claim import Wire
 from zkprep.errors import InputError, LinkMismatch
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
 from zkprep.report.types import Report
+from zkprep.verdict import Verdict
 
 COMMITTED = Links(Link.POLYCOMMIT)
 COMMIT = "polycommit"

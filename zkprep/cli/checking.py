@@ -23,7 +23,7 @@ from zkprep.report.figures import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from zkprep.chain import Verdict
+    from zkprep.verdict import Verdict
 
 app = typer.Typer()
 

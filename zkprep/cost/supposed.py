@@ -39,22 +39,7 @@ def supposed_settings(
     """
     base = 2**logrows - TABLE_RESERVED_ROWS
     return Settings(
-        run_args=RunArgs(
-            input_scale=spec.input_scale,
-            param_scale=spec.param_scale,
-            scale_rebase_multiplier=spec.scale_rebase_multiplier,
-            lookup_range=lookup_range,
-            logrows=logrows,
-            num_inner_cols=spec.num_inner_cols,
-            input_visibility="Public",
-            output_visibility="Public",
-            param_visibility="Fixed",
-            decomp_base=base,
-            decomp_legs=spec.decomp_legs,
-            ignore_range_check_inputs_outputs=not spec.checks_boundary,
-            rebase_frac_zero_constants=spec.integer_constants,
-            disable_freivalds=True,
-        ),
+        run_args=_arguments(spec, logrows, base, lookup_range),
         num_rows=cells // spec.num_inner_cols,
         total_assignments=cells,
         total_const_size=1,
@@ -70,4 +55,26 @@ def supposed_settings(
         required_lookups=list(tables),
         required_range_checks=[(-1, 1), (0, base - 1)] if checked else [],
         version="",
+    )
+
+
+def _arguments(
+    spec: CircuitSpec, logrows: int, base: int, lookup_range: tuple[int, int]
+) -> RunArgs:
+    """What EZKL is told of such a circuit, all of it public: visibility takes no cells."""
+    return RunArgs(
+        input_scale=spec.input_scale,
+        param_scale=spec.param_scale,
+        scale_rebase_multiplier=spec.scale_rebase_multiplier,
+        lookup_range=lookup_range,
+        logrows=logrows,
+        num_inner_cols=spec.num_inner_cols,
+        input_visibility="Public",
+        output_visibility="Public",
+        param_visibility="Fixed",
+        decomp_base=base,
+        decomp_legs=spec.decomp_legs,
+        ignore_range_check_inputs_outputs=not spec.checks_boundary,
+        rebase_frac_zero_constants=spec.integer_constants,
+        disable_freivalds=True,
     )

@@ -7,7 +7,7 @@ import psutil
 
 from zkprep import __version__
 from zkprep.circuit import VISIBILITIES, RunArgs
-from zkprep.cost.circuit import layout
+from zkprep.cost.circuit import Layout, layout
 from zkprep.cost.machine import constants, cpu_name
 from zkprep.cost.profile import profile
 from zkprep.cost.work import predict
@@ -40,21 +40,9 @@ def slice_report(
     settings = sized.settings
     shape = layout(settings)
     work = predict(shape, constants(settings.version))
-    arguments = settings.run_args
     return SliceReport(
         name=sized.piece.name,
-        counts=Counts(
-            ops=sum(1 for _ in sized.model.graph),
-            cells=settings.total_assignments,
-            rows=settings.num_rows,
-            constants=settings.total_const_size,
-            logrows=arguments.logrows,
-            inner_columns=arguments.num_inner_cols,
-            blocks=shape.blocks,
-            area=shape.blocks * arguments.num_inner_cols * 2**arguments.logrows,
-            degree=shape.degree,
-            lookups=shape.lookups,
-        ),
+        counts=_counts(sized, shape),
         predicted=Prediction(
             pk_bytes=shape.pk_bytes,
             vk_bytes=shape.vk_bytes,
@@ -65,19 +53,39 @@ def slice_report(
         ),
         measured=measured,
         fidelity=fidelity,
-        choices=[
-            ChoiceReport(
-                setting=one.setting,
-                default=one.default,
-                chosen=one.chosen,
-                prove_cpu_seconds=one.cpu_seconds,
-                pk_bytes=one.pk_bytes,
-            )
-            for one in sized.savings
-        ],
-        circuit=_circuit(arguments),
+        choices=_choices(sized),
+        circuit=_circuit(settings.run_args),
         twin=sized.twin.folder.name if sized.twin else "",
     )
+
+
+def _counts(sized: Sized, shape: Layout) -> Counts:
+    settings, arguments = sized.settings, sized.settings.run_args
+    return Counts(
+        ops=sum(1 for _ in sized.model.graph),
+        cells=settings.total_assignments,
+        rows=settings.num_rows,
+        constants=settings.total_const_size,
+        logrows=arguments.logrows,
+        inner_columns=arguments.num_inner_cols,
+        blocks=shape.blocks,
+        area=shape.blocks * arguments.num_inner_cols * 2**arguments.logrows,
+        degree=shape.degree,
+        lookups=shape.lookups,
+    )
+
+
+def _choices(sized: Sized) -> list[ChoiceReport]:
+    return [
+        ChoiceReport(
+            setting=one.setting,
+            default=one.default,
+            chosen=one.chosen,
+            prove_cpu_seconds=one.cpu_seconds,
+            pk_bytes=one.pk_bytes,
+        )
+        for one in sized.savings
+    ]
 
 
 def _asked(visibility: object) -> str:
