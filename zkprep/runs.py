@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,9 @@ import msgspec
 
 from zkprep import srs
 from zkprep.errors import InputError
-from zkprep.execute.task import Task
 from zkprep.files import cache_folder
 from zkprep.report.types import read_report
-from zkprep.stages import read_record
+from zkprep.stages import Stage, read_record
 from zkprep.store import MARKER, Run, in_use
 
 _DEPTH = 4
@@ -80,11 +79,11 @@ class Freed:
     seconds: float
 
 
-def keep_plan(run: Run, folder: Path, tasks: Sequence[Task]) -> None:
-    """Write down the stages of a variant's proofs, in the variant's folder."""
+def keep_plan(run: Run, folder: Path, stages: Iterable[tuple[Stage, float]]) -> None:
+    """Write down the stages of a variant's proofs, with their CPU seconds, in its folder."""
     planned = [
-        PlannedStage(task.stage.record_path.relative_to(folder).as_posix(), task.need.cpu_seconds)
-        for task in tasks
+        PlannedStage(stage.record_path.relative_to(folder).as_posix(), cpu_seconds)
+        for stage, cpu_seconds in stages
     ]
     run.write(folder / _PLAN, msgspec.json.encode(planned))
 

@@ -200,7 +200,8 @@ def prove(job: Job, sized: Sequence[Sized], inputs: int = 1) -> list[Measured]:
         ProofRejected: a proof just made does not verify.
     """
     tasks = [task for one in sized for task in tasks_of(job, one, inputs)]
-    keep_plan(job.run, sized[0].files.folder.parent, tasks)
+    planned = ((task.stage, task.need.cpu_seconds) for task in tasks)
+    keep_plan(job.run, sized[0].files.folder.parent, planned)
     execute(job.run, job.executor, tasks)
     return [_measured(one, inputs) for one in sized]
 
