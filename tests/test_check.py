@@ -144,6 +144,23 @@ def test_a_circuit_that_computes_something_else_is_found(tmp_path: Path) -> None
     assert report.ezkl.error > 0.1
 
 
+def test_ezkl_is_asked_of_the_model_that_is_proved(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Asked(FakeBackend):
+        """A prover that tells what it was asked of."""
+
+        def gen_settings(self, model: Path, spec, out: Path):  # type: ignore[no-untyped-def]
+            asked.extend(node.op_type for node in onnx.load(model).graph.node)
+            return super().gen_settings(model, spec, out)
+
+    text = "net (float[1, 4] x) => (float[1, 4] y) { a = Relu (x) b = Relu (x) y = Add (a, b) }"
+    report = check_model(write(tmp_path, text), backend=Asked())
+    assert report.provable
+    assert report.fine == {"Add": 1, "Relu": 2}
+    assert asked == ["Relu", "Add"]
+
+
 class _Wrong(FakeBackend):
     """A prover whose circuits are of another model."""
 

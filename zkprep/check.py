@@ -3,7 +3,8 @@
 1. every pass that rewrites what EZKL cannot prove says which nodes it rewrote;
 2. the table of zkprep.support says which nodes of the prepared model are left that EZKL rejects or
    miscomputes: these are refused, and nothing else is asked;
-3. EZKL itself reads the prepared model: its table of nodes, its settings;
+3. EZKL itself reads the prepared model, rewritten as it is before a proof: its table of nodes, its
+   settings;
 4. a small circuit is witnessed on seeded inputs and compared with ONNX Runtime on the model as it
    was given. An error that finer quantisation does not lower is a miscomputation.
 """
@@ -23,8 +24,9 @@ from zkprep.files import file_digest
 from zkprep.heads import describe
 from zkprep.model import load
 from zkprep.opinion import Opinion, ask
-from zkprep.passes.base import Pass, PassResult, Site, run_passes
+from zkprep.passes.base import Pass, PassResult, Site, Watch, run_passes
 from zkprep.passes.behead import behead
+from zkprep.passes.circuit import rewrite
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 from zkprep.passes.normalise import normalise_passes, refuse_oversized
 from zkprep.support import operator_of, refusals, refused_operators
@@ -61,7 +63,7 @@ class CheckReport(msgspec.Struct, frozen=True):
         digest: SHA-256 of the file.
         provable: whether zkprep can prove its function.
         findings: what EZKL would reject or get wrong, in the order of the model.
-        fine: how many nodes of the prepared model EZKL takes as they are, by operator.
+        fine: how many nodes of the fused model EZKL takes as they are, by operator.
         heads: what is left out at the model's end, for the verifier to evaluate, in words.
         ezkl: what EZKL itself makes of the prepared model; None when something is refused.
     """
@@ -88,17 +90,20 @@ def check(path: Path, dims: Mapping[str, int], backend: Backend) -> CheckReport:
         refuse_oversized(original, dims)
         whole = run_passes(original, normalise_passes(dims), survey).model
         body = behead(whole)
-        last = (*passes.default_passes(), KeepBatchAxis())
-        model = run_passes(body.model, last, survey).model
+        fused = run_passes(body.model, passes.default_passes(), survey).model
+        model = _kept(fused, survey)
     except InputError:
         hopeless = refused_operators(original)
         if not hopeless:
             raise
         found = [Finding(r.operator, r.node, r.reason, REFUSED) for r in hopeless]
         return CheckReport(str(path), file_digest(path), False, found, {}, None)
-    refused = refusals(model)
+    refused, opinion = refusals(model), None
+    if not refused:
+        rewritten = _kept(rewrite(fused).model)
+        refused = refusals(rewritten)
+        opinion = None if refused else ask(rewritten, original, backend, body.heads)
     findings = survey.findings + [Finding(r.operator, r.node, r.reason, REFUSED) for r in refused]
-    opinion = None if refused else ask(model, original, backend, body.heads)
     return CheckReport(
         model=str(path),
         digest=file_digest(path),
@@ -129,6 +134,11 @@ class _Survey:
             for name in site.nodes
             if name in operators and name not in made
         ]
+
+
+def _kept(model: ir.Model, watch: Watch | None = None) -> ir.Model:
+    """`model` as slices of it are: no convolution loses its batch axis."""
+    return run_passes(model, (KeepBatchAxis(),), watch).model
 
 
 def _finding(site: Site, by: str, node: str, operator: str, problem: str) -> Finding:
