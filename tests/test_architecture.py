@@ -173,7 +173,6 @@ def test_chain_is_pure() -> None:
         "zkprep.wellformed",
         "zkprep.allowed",
         "zkprep.claim",
-        "zkprep.choices",
         "zkprep.evidence",
         "zkprep.trust",
         "zkprep.circuit",
