@@ -43,6 +43,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         probes: number of circuits.
         time_error: largest relative error of CPU seconds over the probes.
         memory_error: largest relative error of peak bytes.
+        load: processes that ran or waited, on average, in the minute before.
     """
 
     cpu: str
@@ -52,14 +53,21 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     probes: int
     time_error: float
     memory_error: float
+    load: float = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether others used the machine: CPU seconds are more then, by what caches are shared."""
+        return self.load > self.cores / 2
 
 
-def fit(probes: Sequence[Probe], prover: str) -> Calibration:
+def fit(probes: Sequence[Probe], prover: str, load: float = 0.0) -> Calibration:
     """The constants nearest to the probes on this machine.
 
     Args:
         probes: at least two, with keys of different size.
         prover: the prover's version, as settings carry it.
+        load: of the machine when they were measured.
     """
     works = [predict(probe.layout) for probe in probes]
     ratios = [
@@ -84,6 +92,7 @@ def fit(probes: Sequence[Probe], prover: str) -> Calibration:
         probes=len(probes),
         time_error=max(abs(ratio / slowness - 1) for ratio in ratios),
         memory_error=max(abs(ratio - 1) for ratio in held),
+        load=load,
     )
 
 
@@ -93,7 +102,7 @@ def keep(found: Calibration) -> Path:
     Raises:
         InputError: the cache folder cannot be written.
     """
-    path = _place(found.prover)
+    path = place(found.prover)
     write_atomically(path, msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return path
 
@@ -101,7 +110,7 @@ def keep(found: Calibration) -> Path:
 def kept(prover: str) -> Calibration | None:
     """The calibration of this machine under `prover`, if there is one that can be read."""
     try:
-        return msgspec.json.decode(_place(prover).read_bytes(), type=Calibration)
+        return msgspec.json.decode(place(prover).read_bytes(), type=Calibration)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
@@ -122,6 +131,7 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _place(prover: str) -> Path:
+def place(prover: str) -> Path:
+    """Where the calibration of this machine under `prover` is kept."""
     key = f"{cpu_name()}\n{psutil.cpu_count()}\n{prover}"
     return cache_folder() / "machines" / f"{digest(key.encode())[:16]}.json"

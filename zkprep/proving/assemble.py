@@ -8,12 +8,13 @@ import psutil
 from zkprep import __version__
 from zkprep.circuit import VISIBILITIES, RunArgs
 from zkprep.cost.circuit import Layout, layout
-from zkprep.cost.machine import constants, cpu_name
+from zkprep.cost.machine import constants, cpu_name, kept
 from zkprep.cost.profile import profile
 from zkprep.cost.work import predict
 from zkprep.descent import exited
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
+from zkprep.report.constants import Constants
 from zkprep.report.cut import Cut
 from zkprep.report.totals import total
 from zkprep.report.types import (
@@ -138,7 +139,23 @@ def assemble(
         ],
         cut=cut,
         profile=[OperatorCells(operator=op, **row) for op, row in spent.items()],
+        constants=_constants(job.backend.version.split()[-1]),
         verdict=verdict,
+    )
+
+
+def _constants(prover: str) -> Constants | None:
+    """Those of this machine, with how far they are off; None: the reference machine's."""
+    found = kept(prover)
+    if found is None:
+        return None
+    return Constants(
+        slowness=found.constants.slowness,
+        memory_start=found.constants.memory_start,
+        bulk=found.constants.bulk,
+        time_error=found.time_error,
+        memory_error=found.memory_error,
+        busy=found.busy,
     )
 
 

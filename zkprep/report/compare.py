@@ -2,8 +2,9 @@
 
 Figures can be compared only where the rest is equal: reports whose prover version or tolerance
 differ are refused unless forced. Another scale is a note: a circuit has the bits that its tolerance
-needs, and what they cost is part of what changed. Limits are compared in rational numbers, so
-that a change of exactly the limit never exceeds it.
+needs, and what they cost is part of what changed. Predictions by the constants of two machines are
+compared as the reference machine's. Limits are compared in rational numbers, so that a change of
+exactly the limit never exceeds it.
 """
 
 import re
@@ -14,6 +15,7 @@ from fractions import Fraction
 import msgspec
 
 from zkprep.errors import InputError
+from zkprep.report import alike
 from zkprep.report.figures import percent, plain, printable
 from zkprep.report.table import BY_KEY, QUANTITIES, Change
 from zkprep.report.types import Report, SliceReport, Variant
@@ -78,6 +80,9 @@ def compare(
             hint="make both reports alike, or compare them anyway with --force",
         )
     first, second = _variant(before, variant, "before"), _variant(after, variant, "after")
+    if alike.differ(before, after):
+        first = alike.at_reference(first, before.constants)
+        second = alike.at_reference(second, after.constants)
     names = [part.name for part in first.slices]
     after_slices = {part.name: part for part in second.slices}
     corresponds = set(names) == set(after_slices)
@@ -179,6 +184,8 @@ def _notes(before: Report, after: Report, *, corresponds: bool) -> list[str]:
         notes.append("the models differ")
     if before.scale != after.scale:
         notes.append(f"the scale differs: {before.scale} bits before, {after.scale} after")
+    if alike.differ(before, after):
+        notes.append(alike.NOTE)
     if not corresponds:
         notes.append("the slices' names differ: only the totals are compared")
     if (before.machine.cpu, before.machine.cores) != (after.machine.cpu, after.machine.cores):

@@ -6,7 +6,9 @@ model and are untrusted: they are printable here, and each renderer escapes them
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
+from zkprep.report.constants import Constants
 from zkprep.report.figures import count, printable, share, size
 from zkprep.report.table import Change, Figure, Quantity
 from zkprep.report.types import VARIANTS, Report, SiteReport, SliceReport, Variant
@@ -65,7 +67,19 @@ def facts(report: Report) -> list[tuple[str, str]]:
             f"{printable(machine.cpu)}, {count(machine.cores)} cores, "
             f"{size(machine.memory_bytes)}, Python {printable(machine.python)}",
         ),
+        ("predictions", _predictions(report.constants)),
     ]
+
+
+def _predictions(made: Constants | None) -> str:
+    if made is None:
+        return "for zkprep's reference machine; `zkprep calibrate-machine` fits them to yours"
+    busy = ", though it was busy: `zkprep calibrate-machine` measures it anew" * made.busy
+    return (
+        f"fitted to this machine: {made.slowness:.2f} of the reference CPU seconds, "
+        f"within {ceil(100 * made.time_error)} %, "
+        f"memory within {ceil(100 * made.memory_error)} %{busy}"
+    )
 
 
 def verdict(report: Report) -> str:

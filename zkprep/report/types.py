@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from zkprep.errors import InputError
+from zkprep.report.constants import Constants
 from zkprep.report.cut import Cut
 from zkprep.report.figures import printable
 
@@ -236,6 +237,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Everything a run or a measurement found; `verdict` is None when nothing was proved.
 
     `cut` says where the prepared model was cut; the cells of its operators are predictions.
+    `constants` are those of its predictions; None: the reference machine's.
     """
 
     format: Literal["zkprep.report/1"] = FORMAT
@@ -250,6 +252,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sites: list[SiteReport]
     cut: Cut | None = None
     profile: list[OperatorCells] = []
+    constants: Constants | None = None
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
