@@ -1,5 +1,7 @@
 """What every test gets: a cache of its own, no network, and SRS files made once and kept.
 
+The machine counts as measured, with the reference machine's constants: no test waits for probes.
+
 The folder is ZKPREP_TEST_CACHE, or pytest's own cache, so that a second run makes no SRS again.
 """
 
@@ -9,11 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from forked import servers
 
 from zkprep import srs
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.cost.machine import Calibration, cpu_name, keep
+from zkprep.cost.work import REFERENCE
 from zkprep.srs import Srs
 
 LARGEST_LOGROWS = 13
@@ -30,7 +35,21 @@ def kept_cache(
         patch.setenv("ZKPREP_CACHE", str(folder))
         patch.setenv("ZKPREP_OFFLINE", "1")
         patch.setenv("EZKL_REPO_PATH", str(tmp_path_factory.mktemp("ezkl")))
+        keep(reference_here(EzklBackend().version.split()[-1]))
         yield folder
+
+
+def reference_here(prover: str) -> Calibration:
+    """What is kept of a machine that is just like the reference machine."""
+    return Calibration(
+        cpu=cpu_name(),
+        cores=psutil.cpu_count() or 1,
+        prover=prover,
+        constants=REFERENCE,
+        probes=0,
+        time_error=0.0,
+        memory_error=0.0,
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,16 +6,16 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["plan", "start", "memory", "kept", "done", "retry", "failed", "draining"]
+Kind = Literal["note", "plan", "start", "memory", "kept", "done", "retry", "failed", "draining"]
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Something that happened to a stage, or to the run as a whole.
 
     Attributes:
-        kind: `plan` so much is left to do; `start`, `done`, `failed` of a stage, `retry` it starts
-            over; `kept` it was done before; `memory` what its worker holds; `draining` no further
-            stage starts.
+        kind: `note` something worth a line; `plan` so much is left to do; `start`, `done`, `failed`
+            of a stage, `retry` it starts over; `kept` it was done before; `memory` what its worker
+            holds; `draining` no further stage starts.
         slice: variant, slice and, if there are several, input: "prepared/003", "prepared/003/001".
         stage: "setup", "prove", ...
         threads: that a stage started with.
@@ -23,7 +23,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         cpu_seconds: that a stage took; predicted, at its start.
         bytes: peak memory of a stage; predicted, at its start; held now; of a plan, its limit.
         stages: of a plan, how many are left.
-        reason: why a stage failed or starts over.
+        reason: why a stage failed or starts over; what a note says.
         at: seconds since 1970.
     """
 

@@ -4,9 +4,11 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
 import platformdirs
 
 from zkprep.errors import InputError
@@ -69,6 +71,22 @@ def require_writable(path: Path) -> None:
 def cache_folder() -> Path:
     """Where zkprep keeps what all runs share; ZKPREP_CACHE moves it."""
     return Path(os.environ.get("ZKPREP_CACHE") or platformdirs.user_cache_dir("zkprep"))
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only process that makes `path`; the lock goes with the process, however that ends.
+
+    Raises:
+        InputError: the folder of `path`, or the cache, cannot be written.
+    """
+    try:
+        for folder in (path.parent, locks := cache_folder() / "locks"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(locks / path.name):
+            yield
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
 def digest(data: bytes) -> str:

@@ -72,6 +72,8 @@ class Options:
         links: how the tensors between slices are seen, and so compared, by a verifier.
         input_visibility: whether a verifier sees the model's inputs.
         allow_test_srs: generate a test-only SRS where the ceremony's cannot be had.
+        calibrate: measure what proofs cost on this machine before the first one is made on it;
+            no part of what is asked of a run.
     """
 
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -88,6 +90,7 @@ class Options:
     links: Links = Links()
     input_visibility: InputVisibility = InputVisibility.PUBLIC
     allow_test_srs: bool = True
+    calibrate: bool = field(default=True, repr=False, compare=False)
 
     @property
     def keeps_argmax(self) -> bool:

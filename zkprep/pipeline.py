@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage
+from zkprep.calibrate import on_first_use
 from zkprep.events import Notify
-from zkprep.execute.local import local_executor
+from zkprep.execute.local import LocalExecutor, local_executor
 from zkprep.execute.task import Executor
 from zkprep.files import digest
 from zkprep.inputs import inputs_like, read_inputs, read_samples
@@ -74,6 +75,8 @@ def prove(
         run.unpublish()
         save(prepared.original, run.model_path("original.onnx"))
         executor = executor or local_executor(backend, options)
+        if options.calibrate and isinstance(executor, LocalExecutor):
+            on_first_use(backend, notify)
         question = digest(f"{prepared.digest} {backend.version} {options}".encode())
         named = [str(path) for path in paths]
         asked = Asked(str(model), named, question, executor.room.largest)

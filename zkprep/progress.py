@@ -172,6 +172,8 @@ def _line(event: Event) -> str:
     """The event as a line; empty where it is not worth one."""
     where = f"{event.slice:14} {event.stage:9}"
     match event.kind:
+        case "note":
+            return event.reason
         case "plan" if event.stages and event.seconds >= QUICK_SECONDS:
             return (
                 f"{event.stages} stages to prove: about {_time(event.seconds)}, "

@@ -15,16 +15,13 @@ import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import filelock
-
 from zkprep.backends.base import Backend, replacing
 from zkprep.errors import BackendError, InputError
-from zkprep.files import cache_folder, file_digest
+from zkprep.files import alone, cache_folder, file_digest
 from zkprep.srs_file import file_bytes, read_identity, small_file
 
 Origin = Literal["ceremony", "test"]
@@ -160,7 +157,7 @@ def download(logrows: int, backend: Backend) -> Srs:
         raise BackendError("no network is used: ZKPREP_OFFLINE is set", stage="get_srs")
     _reach(backend)
     path = _own_place(logrows)
-    with _alone(path), replacing(path) as (draft,):
+    with alone(path), replacing(path) as (draft,):
         if path.exists():
             return _own_ceremony(path, logrows)
         backend.get_srs(draft, logrows)
@@ -188,7 +185,7 @@ def generate(logrows: int, backend: Backend) -> Srs:
     _check_logrows(logrows)
     path = _test_place(logrows)
     if not path.exists():
-        with _alone(path):
+        with alone(path):
             if not path.exists():
                 backend.gen_srs(path, logrows)
     return _describe(path, logrows, "test")
@@ -262,18 +259,6 @@ def _reach(backend: Backend) -> None:
                 _unreachable.append(str(error))
     if _unreachable:
         raise BackendError(_unreachable[0], stage="get_srs", hint="check the network")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Be the only process that makes `path`; the lock goes with the process, however that ends."""
-    try:
-        for folder in (path.parent, locks := cache_folder() / "locks"):
-            folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(locks / path.name):
-            yield
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
 
 
 def _check_logrows(logrows: int) -> None:

@@ -50,7 +50,8 @@ def rows(
     demands: Any = list(range(len(boundaries)))
     limits = sizing.tune.Limits(memory=1)
     bits = [job.scale] * len(boundaries)
-    return [chosen.spec for chosen in sizing._tuned(job, views, demands, limits, bits)]
+    found = sizing._tuned(job, views, demands, limits, bits)
+    return [chosen.spec for chosen in sizing._chosen(views, found)]
 
 
 def test_open_slices_keep_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

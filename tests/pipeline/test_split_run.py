@@ -32,7 +32,7 @@ WIDE_WEIGHTS = {"W1": (2, 6, 3, 3), "B1": (2,), "G1": (2,), "S1": (2,), "M1": (2
 MEMORY = 58_000_000
 """Bytes that hold every operator of the network but its Conv."""
 
-OPTIONS = Options(memory=MEMORY, baselines=Baselines.NONE)
+OPTIONS = Options(memory=MEMORY, baselines=Baselines.NONE, calibrate=False)
 
 
 @pytest.fixture

@@ -68,6 +68,13 @@ class WorkplaceOptions:
     address: Annotated[
         str | None, typer.Option("--address", help="the Ray cluster's; auto: the one this is in")
     ] = None
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="measure what proofs cost on this machine, if that was never done: some seconds",
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def clean(
 def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) -> None:
     """Measure what proving costs here, for predictions.
 
-    It takes about a minute; later predictions use what it found.
+    Takes seconds; the first `prove` does it, too.
     """
     import msgspec
 
@@ -110,6 +110,8 @@ def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) 
         f"peak memory: {made.memory_start / 1e6:.0f} MB and {made.bulk:.2f} of the reference "
         f"machine's, within {100 * found.memory_error:.0f} %"
     )
+    if found.busy:
+        typer.echo(f"the machine was busy (load {found.load:.1f}): again when it is quieter")
 
 
 @srs_app.command("list")

@@ -200,7 +200,11 @@ def prove(
     from zkprep import pipeline
     from zkprep.progress import progress
 
-    options = replace(circuits.added_to(cut.options()), allow_test_srs=allow_test_srs)
+    options = replace(
+        circuits.added_to(cut.options()),
+        allow_test_srs=allow_test_srs,
+        calibrate=workplace.calibrate,
+    )
     prover = backend(verbose)
     with (
         executed(workplace, prover, options) as chosen,

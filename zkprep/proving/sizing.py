@@ -13,6 +13,7 @@ from msgspec import UNSET
 from zkprep import tune
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
+from zkprep.cost.work import predict
 from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.model import input_specs, output_specs
 from zkprep.options import Baselines, Options
@@ -60,11 +61,10 @@ def _prepared(job: Job, slicing: Slicing, room: int) -> list[Sized]:
             logrows=job.options.max_logrows or tune.LARGEST_LOGROWS,
             margin=job.fit.margin,
             multiplier=job.fit.multiplier,
-            machine=constants(job.backend.version.split()[-1]),
         )
         with trial.demands(job.backend, views) as demands:
             bits = _bits(job, slicing, views)
-            return _tuned(job, views, demands, limits, bits)
+            return _chosen(views, _tuned_here(job, views, demands, limits, bits))
 
     asked = repr((job.fit, _budgets(job.options), [view.boundary for view in views])).encode()
     chosen = trial.chosen(job, views, "chain", asked, choose)
@@ -79,13 +79,32 @@ def _bits(job: Job, slicing: Slicing, views: Sequence[trial.View]) -> list[int]:
     return tapered(views, outputs, job.scale, job.options.tolerance)
 
 
+def _tuned_here(
+    job: Job,
+    views: Sequence[trial.View],
+    demands: Sequence[tune.Demand],
+    limits: tune.Limits,
+    bits: Sequence[int],
+) -> list[tuple[tune.Circuits, tune.Choice]]:
+    """The circuits that every machine chooses or, where they do not fit this one, others that do.
+
+    Raises:
+        SliceTooLarge: there are none.
+    """
+    here = constants(job.backend.version.split()[-1])
+    found = _tuned(job, views, demands, limits, bits)
+    if any(predict(choice.layout, here).peak_bytes > limits.memory for _, choice in found):
+        found = _tuned(job, views, demands, replace(limits, machine=here), bits)
+    return found
+
+
 def _tuned(
     job: Job,
     views: Sequence[trial.View],
     demands: Sequence[tune.Demand],
     limits: tune.Limits,
     bits: Sequence[int],
-) -> list[trial.Chosen]:
+) -> list[tuple[tune.Circuits, tune.Choice]]:
     """The cheapest circuits; all slices with committed sides have as many rows.
 
     A commitment is to values on the rows of a column: with other rows it is another one.
@@ -104,6 +123,12 @@ def _tuned(
     rows = {choice.spec.logrows for view, (_, choice) in pairs if view.boundary.commits}
     if len(rows) > 1:
         found = _cheapest(tuned, range(min(rows), max(rows) + 1))
+    return found
+
+
+def _chosen(
+    views: Sequence[trial.View], found: Sequence[tuple[tune.Circuits, tune.Choice]]
+) -> list[trial.Chosen]:
     return [
         trial.Chosen(view.boundary.applied(choice.spec), _savings(view, circuits, choice))
         for view, (circuits, choice) in zip(views, found, strict=True)

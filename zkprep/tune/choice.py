@@ -38,7 +38,7 @@ class Limits:
         least: least rows, as a power of two.
         margin: how many times as large as the samples' the values may be.
         multiplier: largest rebase multiplier.
-        machine: whose memory it is.
+        machine: whose memory it is; the reference machine's, so that all choose alike.
     """
 
     memory: int
