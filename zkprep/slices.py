@@ -99,7 +99,7 @@ class Slicing:
         return self.prepared.normalised if variant == "plain" else self.prepared.model
 
     def merged(self, index: int) -> tuple[tuple[str, ...], ...]:
-        """The cut, as nodes per slice, with slice `index` joined to the one before it."""
+        """The cut, as nodes per slice, with slice `index` (not the first) joined to that before."""
         nodes = [piece.nodes for piece in self.slices]
         return (*nodes[: index - 1], nodes[index - 1] + nodes[index], *nodes[index + 1 :])
 

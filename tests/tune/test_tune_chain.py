@@ -139,6 +139,20 @@ def test_values_that_nothing_holds_are_refused() -> None:
         tuned(chain(LINE, largest=1e25), SCALE)
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_values_too_large_to_hand_on_are_no_conflict(index: int) -> None:
+    """Circuits hold them, but their outputs are beyond 2**53: no link, and nothing to join."""
+    slices = chain(LINE)
+    large = chain(LINE, largest=2.0**44)[index]
+    assert large.choices(Point(SCALE, SCALE, 1)), "a layout holds the values"
+    slices[index] = large
+    name = ("one", "two")[index]
+    with pytest.raises(
+        RangeExceeded, match=rf"slice {name}: values up to 1.76e\+13 at scale 8 exceed what EZKL"
+    ):
+        tuned(slices, SCALE)
+
+
 def test_proofs_are_as_short_as_asked() -> None:
     free = tuned(chain(LINE), SCALE)
     budget = proof_bytes(free) * 2 // 3

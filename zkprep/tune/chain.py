@@ -115,7 +115,7 @@ def _cheapest(chain: Sequence[Circuits], scale: int, price: float) -> tuple[Choi
                 if kept not in found or cost < found[kept].price:
                     found[kept] = _Path(cost, (*path.choices, choice))
         if not found:
-            raise _dead_end(circuits, index, paths, scale)
+            raise _dead_end(circuits, index, paths, scale, needed)
         best = sorted(found.items(), key=lambda item: (item[1].price, item[0]))
         paths = dict(best[:STATES])
     return min(paths.values(), key=lambda path: path.price).choices
@@ -128,8 +128,8 @@ def _steps(
 
     `needed`: tensors that later slices read.
     """
-    outputs = [spec.name for spec in output_specs(circuits.demand.model)]
-    starts, last = _starts(circuits, scales, scale), needed.isdisjoint(outputs)
+    outputs, last = _outputs(circuits), needed.isdisjoint(_outputs(circuits))
+    starts = _starts(circuits, scales, scale)
     for point in (point for start in starts for point in circuits.points(start, last=last)):
         choices = circuits.choices(point)
         if not choices:
@@ -164,11 +164,18 @@ def _inputs(circuits: Circuits) -> list[str]:
     return [spec.name for spec in input_specs(circuits.demand.model)]
 
 
+def _outputs(circuits: Circuits) -> list[str]:
+    return [spec.name for spec in output_specs(circuits.demand.model)]
+
+
 def _dead_end(
-    circuits: Circuits, index: int, paths: Mapping[Scales, _Path], scale: int
+    circuits: Circuits, index: int, paths: Mapping[Scales, _Path], scale: int, needed: Set[str]
 ) -> ZkprepError:
-    """Why no path goes on: no circuit, or integers that have a scale."""
-    points = [start for state in paths for start in _starts(circuits, dict(state), scale)]
-    if points and not any(circuits.choices(point) for point in points):
-        return circuits.refusal(points[0])
+    """Why no path goes on: values that nothing holds, no circuit, or integers that have a scale."""
+    last = needed.isdisjoint(_outputs(circuits))
+    starts = [start for state in paths for start in _starts(circuits, dict(state), scale)]
+    reached = {start: circuits.points(start, last=last) for start in starts}
+    if starts and not any(circuits.choices(point) for found in reached.values() for point in found):
+        held = [start for start, found in reached.items() if found]
+        return circuits.refusal(min(held or starts, key=lambda one: one.limit), last=last)
     return ScaleConflict(index, circuits.demand.name)

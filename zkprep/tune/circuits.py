@@ -119,8 +119,10 @@ class Circuits:
         needed = self._needed(point)
         return next((n for n in LEGS if needed < base**n <= LARGEST_INTEGER), None)
 
-    def refusal(self, point: Point) -> BackendError:
-        """Why there is no circuit at `point`."""
+    def refusal(self, point: Point, *, last: bool = False) -> BackendError:
+        """Why there is no circuit from the start `point` on; `last` as in `points`."""
+        if self._needed(point) < LARGEST_INTEGER and not self.points(point, last=last):
+            return self._too_large(point, "what EZKL hands on and divides exactly")
         if self._least_peak is not None:
             return SliceTooLarge(self.demand.name, self._least_peak, self.limits.memory)
         if point in self._refused:
@@ -133,10 +135,13 @@ class Circuits:
                 slice_name=self.demand.name,
                 hint="raise --max-logrows, or cut where tensors are smaller",
             )
+        return self._too_large(point, "every circuit layout")
+
+    def _too_large(self, point: Point, what: str) -> RangeExceeded:
         largest = max(self.demand.largest.values(), default=0.0)
         return RangeExceeded(
             f"slice {self.demand.name}: values up to {largest:.3g} at scale "
-            f"{max(point.input_scale, point.param_scale)} exceed every circuit layout",
+            f"{max(point.input_scale, point.param_scale)} exceed {what}",
             stage="tune",
             slice_name=self.demand.name,
             hint="lower --scale",
