@@ -44,7 +44,11 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
             np.savez(path.with_suffix(".npz"), *rows)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(BATCH), str(folder)]
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+    where = tmp_path_factory.mktemp("where")
+    subprocess.run(
+        command, env=environment, check=True, capture_output=True, timeout=300, cwd=where
+    )
+    assert not any(where.iterdir()), "EZKL writes what it is given no name for where it runs"
     return folder
 
 

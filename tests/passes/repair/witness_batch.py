@@ -26,7 +26,8 @@ SPEC = CircuitSpec(
 
 
 def witness(model: Path) -> list[np.ndarray]:
-    settings, circuit, data = (model.with_suffix(end) for end in (".settings", ".ezkl", ".json"))
+    ends = (".settings", ".ezkl", ".json", ".witness")
+    settings, circuit, data, out = (model.with_suffix(end) for end in ends)
     with np.load(model.with_suffix(".npz")) as inputs:
         rows = [inputs[name].astype(np.float64).ravel().tolist() for name in sorted(inputs.files)]
     data.write_text(json.dumps({"input_data": rows}))
@@ -35,7 +36,7 @@ def witness(model: Path) -> list[np.ndarray]:
         setattr(arguments, name, value)
     ezkl.gen_settings(str(model), str(settings), py_run_args=arguments)
     ezkl.compile_circuit(str(model), str(circuit), str(settings))
-    made = ezkl.gen_witness(str(data), str(circuit))
+    made = ezkl.gen_witness(str(data), str(circuit), str(out))
     scales = json.loads(settings.read_text())["model_output_scales"]
     return [
         dequantise(map(decode, felts), scale)
