@@ -14,8 +14,11 @@ MEMORY_SHARE = 0.8
 TOLERANCE = 0.01
 """Largest error of a circuit's output where no other is asked for."""
 
-SCALES = (8, 9, 10, 11, 12, 13, 14, 16)
+SCALES = (8, 9, 10, 11, 12, 13, 14, 16, 18, 20)
 """Scales that are tried in turn where none is asked for."""
+
+ENOUGH = 16
+"""The scale that does for nearly all: finer ones are tried where it misses what has to be kept."""
 
 
 class Baselines(StrEnum):

@@ -84,3 +84,23 @@ def relu_model(path: Path, shape: Sequence[int | str]) -> Path:
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
     )
     return path
+
+
+def pixels(folder: Path, weight: float) -> tuple[Path, Path]:
+    """Write a layer on pixels that nobody divided by 255, with weights of about that size."""
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    pixels (float[1, 16] x) => (float[1, 4] y) {
+        a = MatMul (x, W)
+        y = Relu (a)
+    }
+    """
+    random = np.random.default_rng(5)
+    model = onnx.parser.parse_model(text)
+    weights = (np.abs(random.normal(size=(16, 4))) * weight).astype(np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "W"))
+    path, data = folder / "pixels.onnx", folder / "pixels.json"
+    onnx.save(model, path)
+    given = random.integers(0, 256, size=16).astype(float).tolist()
+    data.write_text(json.dumps({"input_data": [given]}))
+    return path, data

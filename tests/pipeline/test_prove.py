@@ -23,7 +23,8 @@ from zkprep.errors import (
     UntrustedSrs,
 )
 from zkprep.felts import decode, encode
-from zkprep.options import SCALES, Baselines, Options
+from zkprep.options import ENOUGH, SCALES, Baselines, Options
+from zkprep.proving import search
 from zkprep.report.types import Report, read_report
 
 THREE = Options(blocks=3)
@@ -229,12 +230,12 @@ def test_quantisation_error_is_no_disagreement(skip: Case) -> None:
     assert scale >= 8, "as many bits as keep the tolerance, not only those that were tried"
 
 
-def _nearly_tied(folder: Path, apart: float) -> Case:
-    """A ReLU of three numbers, the last two of them `apart`."""
+def _nearly_tied(folder: Path, apart: float, low: float = 0.5) -> Case:
+    """A ReLU of three numbers, the last two of them `low` and so far `apart`."""
     folder.mkdir(exist_ok=True)
     networks.relu_model(folder / "relu.onnx", (1, 3))
     data = folder / "relu.json"
-    data.write_text(json.dumps({"input_data": [[0.0, 0.5, 0.5 + apart]]}))
+    data.write_text(json.dumps({"input_data": [[0.0, low, low + apart]]}))
     return Case(folder, folder / "relu.onnx", data)
 
 
@@ -251,16 +252,18 @@ def test_the_scale_grows_until_the_argmax_is_the_models(tmp_path: Path) -> None:
     assert _agrees(report)
 
 
-@pytest.mark.parametrize(("apart", "scale"), [(1e-3, SCALES[0]), (5e-6, None)])
+@pytest.mark.parametrize(("low", "apart", "scale"), [(0.5, 1e-3, SCALES[0]), (0.3, 6.5e-7, None)])
 def test_another_argmax_is_refused_at_the_last_scale_too(
-    apart: float, scale: int | None, tmp_path: Path
+    low: float, apart: float, scale: int | None, tmp_path: Path
 ) -> None:
-    case = _nearly_tied(tmp_path, apart)
+    case = _nearly_tied(tmp_path, apart, low)
     with pytest.raises(Imprecise, match="its largest output is another than the model's") as why:
         case.prove(Options(blocks=1, scale=scale))
     assert "a --tolerance above 0.01" in why.value.hint
     assert not (tmp_path / "run/public").exists()
-    assert not _agrees(case.prove(Options(blocks=1, scale=scale, tolerance=0.02)))
+    report = case.prove(Options(blocks=1, scale=scale, tolerance=0.02))
+    assert not _agrees(report)
+    assert report.scale in (scale, ENOUGH), "a large tolerance asks for no more"
 
 
 def test_what_the_model_itself_can_not_tell_apart_is_tied(tmp_path: Path) -> None:
@@ -284,6 +287,29 @@ def test_the_scale_grows_until_the_tolerance_is_kept(skip: Case) -> None:
     assert total is not None
     assert total.fidelity is not None
     assert total.fidelity.relative_error < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("scale", "bits", "then"),
+    [(8, 1, 9), (8, 12, ENOUGH), (13, 2, ENOUGH), (ENOUGH, 1, 18), (ENOUGH, 3, 20), (18, 9, 20)],
+)
+def test_finer_scales_are_tried_only_after_enough(scale: int, bits: int, then: int) -> None:
+    assert search._finer(SCALES[SCALES.index(scale) :], bits)[0] == then
+
+
+def test_small_weights_on_large_inputs_have_more_bits_than_do_for_others(tmp_path: Path) -> None:
+    """Pixels from 0 to 255, and outputs of which ENOUGH bits leave little."""
+    case = Case(tmp_path, *networks.pixels(tmp_path, 2.0**-20))
+    with pytest.raises(Imprecise, match="too coarse"):
+        case.prove(Options(blocks=1, scale=ENOUGH))
+    report = case.prove(Options(blocks=1))
+    assert report.scale in SCALES
+    assert report.scale > ENOUGH
+    assert _agrees(report)
+    total = report.variants["prepared"].total
+    assert total is not None
+    assert total.fidelity is not None
+    assert total.fidelity.relative_error <= report.tolerance
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ Cuts are chosen by prices that know neither values nor precision. So where one s
 by the same prices, its circuit is fitted as well, and what EZKL makes of both decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
 from zkprep.cost.circuit import layout
 from zkprep.cost.work import predict
 from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
-from zkprep.options import SCALES, Links
+from zkprep.options import ENOUGH, SCALES, Links
 from zkprep.proving import prover
 from zkprep.proving.cutting import cut_and_size, estimated_whole
 from zkprep.proving.job import Fit, Job
@@ -75,22 +75,25 @@ def _spent(sized: list[Sized]) -> float:
 def _found(job: Job) -> tuple[Fit, list[Sized]]:
     """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
 
-    The argmax has to agree; under a large tolerance only as long as more bits may bring it about.
+    The argmax has to agree; under a large tolerance only while more bits, up to ENOUGH, may bring
+    it about. None are tried beyond ENOUGH before ENOUGH itself.
     """
     scale = job.options.scale
     scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
+    coarse: Imprecise | None = None
     doubt: RangeExceeded | Disagreement | None = None
     while True:
         job = replace(job, fit=Fit(scales[0], *cares[0], whole=job.fit.whole))
         try:
             _, sized = cut_and_size(job)
-            argmax = len(scales) > 1 or job.options.keeps_argmax
+            few = len(scales) > 1 and scales[0] < ENOUGH
+            argmax = few or job.options.keeps_argmax
             _require_fine(job, sized["prepared"], argmax=argmax)
         except Imprecise as error:
             if len(scales) == 1:
                 raise
-            least, doubt = scales[0] + error.bits, None
-            scales = [one for one in scales if one >= least] or scales[-1:]
+            coarse, doubt = error, None
+            scales = _finer(scales, error.bits)
         except TooLarge as error:
             if doubt is None:
                 raise
@@ -104,10 +107,20 @@ def _found(job: Job) -> tuple[Fit, list[Sized]]:
                 # A quotient by what is nearly 0 at this scale is smaller at a finer one.
                 scales, cares = scales[1:], list(CARES)
             else:
+                if coarse is not None and isinstance(error, RangeExceeded):
+                    error.hint = f"with fewer bits, {coarse}; a larger --tolerance may do"
                 raise
         else:
             found = [(job.fit, sized["prepared"]), *_coarser(job, sized["prepared"])]
             return min(found, key=lambda one: _spent(one[1]))
+
+
+def _finer(scales: Sequence[int], bits: int) -> list[int]:
+    """Those left to try where the first of several is too coarse by so many bits at least."""
+    least = scales[0] + bits
+    if scales[0] < ENOUGH:
+        least = min(least, ENOUGH)
+    return [one for one in scales if one >= least] or [scales[-1]]
 
 
 def _coarser(job: Job, sized: list[Sized]) -> Iterator[tuple[Fit, list[Sized]]]:
