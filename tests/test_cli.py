@@ -4,13 +4,18 @@ import json
 import re
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from zkprep.backends.fake import FakeBackend
 from zkprep.cli import app, checking, console
+from zkprep.cost.machine import Calibration
+from zkprep.cost.work import Machine
+from zkprep.errors import InputError
 from zkprep.model import load
+from zkprep.options import Options
 from zkprep.verdict import Verdict
 
 DIGITS = Path(__file__).parent.parent / "circuits/digits"
@@ -230,3 +235,30 @@ def test_the_log_is_quiet_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     console.backend()
     console.backend(verbose=True)
     assert levels[0] > levels[1]
+
+
+@pytest.mark.parametrize(("given", "asked"), [([], True), (["--no-calibrate"], False)])
+def test_whether_to_measure_the_machine_is_asked_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], asked: bool
+) -> None:
+    def prove(*arguments: Any, executor: Any) -> Any:
+        (options,) = (one for one in arguments if isinstance(one, Options))
+        raise InputError(f"asked: {options.calibrate}")
+
+    monkeypatch.setattr("zkprep.pipeline.prove", prove)
+    done = run("prove", MODEL, "--input", INPUT, "-o", tmp_path / "run", *given)
+    refused(done, f"asked: {asked}")
+
+
+def test_the_measured_machine_is_shown_with_what_it_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = Machine(slowness=0.4, memory_start=29e6, bulk=1.01)
+    errors = {"time_error": 0.17, "memory_error": 0.01}
+    for busy, said in ((0.5, False), (9.0, True)):
+        found = Calibration(
+            cpu="X", cores=2, prover="1", constants=constants, probes=3, load=busy, **errors
+        )
+        monkeypatch.setattr("zkprep.calibrate.calibrate", lambda *_, found=found: found)
+        shown = run("calibrate-machine").stdout
+        assert "CPU seconds: 0.40 of the reference machine's, within 17 % on 3 circuits" in shown
+        assert "peak memory: 29 MB and 1.01 of the reference machine's, within 1 %" in shown
+        assert ("the machine was busy (load 9.0)" in shown) is said

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pipeline_case import Case
 
-from zkprep.errors import Disagreement, Imprecise, TooLarge, ZkprepError
-from zkprep.options import Baselines, Link, Links, Options
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge, ZkprepError
+from zkprep.options import ENOUGH, Baselines, Link, Links, Options
 from zkprep.proving import search
 from zkprep.proving.job import Fit, Job
 
@@ -115,6 +115,15 @@ def test_what_more_bits_take_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for before in ([], [Imprecise("coarse")], [Disagreement("doubt"), Imprecise("coarse")]):
         said = refused(monkeypatch, Rounds(*before, large), TooLarge)
         assert said == "slice 000 needs 9 MB: raise --memory to 10MB"
+
+
+def test_values_too_large_where_fewer_bits_are_too_coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    coarse = [Imprecise("coarse", bits=12), Imprecise("still coarse", bits=4)]
+    large = [RangeExceeded("values up to 9e9", hint="lower --scale") for _ in search.CARES]
+    rounds = Rounds(*coarse, *large)
+    said = refused(monkeypatch, rounds, RangeExceeded)
+    assert said.startswith("values up to 9e9: with fewer bits, still coarse; a larger --tolerance")
+    assert [one.scale for one in rounds.fits] == [8, ENOUGH, 20, 20, 20]
 
 
 @pytest.mark.parametrize("estimate", [40.0, float("inf")])
