@@ -25,6 +25,7 @@ from zkprep.tune import (
 )
 from zkprep.tune.chain import ALIKE
 from zkprep.tune.circuits import INNER_COLUMNS
+from zkprep.tune.counts import point_of
 from zkprep.tune.demand import JUST_BELOW, LARGEST_QUOTIENT
 from zkprep.tune.precision import PAYS
 
@@ -57,6 +58,19 @@ def test_links_agree_and_no_other_multipliers_are_cheaper() -> None:
     every = [_greedy(slices, tried) for tried in product(range(1, 6), repeat=3)]
     assert min(every) <= _seconds(choices) <= ALIKE * min(every)
     assert _seconds(choices) < _greedy(slices, (1, 1, 1))
+
+
+def test_of_circuits_that_cost_alike_that_of_fewest_cells_is_taken() -> None:
+    slices, passed_over = chain(LINE), 0
+    for circuits, choice in zip(slices, tuned(slices, SCALE), strict=True):
+        every = circuits.choices(point_of(choice.spec))
+        least = min(one.seconds for one in every)
+        alike = [one for one in every if one.seconds <= ALIKE * least]
+        assert choice in alike
+        assert choice.cells == min(one.cells for one in alike)
+        passed_over += sum(one.cells > choice.cells for one in alike)
+        assert any(one.cells < choice.cells for one in every), "fewer cells cost more elsewhere"
+    assert passed_over
 
 
 def test_what_is_chosen_is_exact() -> None:

@@ -56,6 +56,7 @@ class Choice:
     Attributes:
         spec: the settings.
         layout: the circuit they make.
+        cells: of the circuit, with its boundary.
         input_scales: of the slice's inputs.
         output_scales: of its outputs.
         seconds: CPU seconds to prove it on the reference machine.
@@ -66,6 +67,7 @@ class Choice:
 
     spec: CircuitSpec
     layout: Layout
+    cells: int
     input_scales: tuple[int, ...]
     output_scales: tuple[int, ...]
     seconds: float

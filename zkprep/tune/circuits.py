@@ -219,6 +219,7 @@ class Circuits:
         return Choice(
             spec=spec,
             layout=made,
+            cells=settings.total_assignments,
             input_scales=spec.own_scales(settings.model_input_scales),
             output_scales=spec.made_scales(settings.model_output_scales),
             seconds=predict(made).prove_cpu_seconds,
