@@ -13,11 +13,12 @@ from zkprep.cost.loads import Prices
 from zkprep.errors import InputError, TooLarge
 from zkprep.model import output_specs, save, seeded_inputs
 from zkprep.options import Options
+from zkprep.passes.circuit.winograd import TITLE
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import cutting
 from zkprep.slices import Limits, apply_cut, check_chain, choose_cut
 from zkprep.splitting import LEFT, fitted, split
-from zkprep.weights import Weights, loads
+from zkprep.weights import Weights, loads, node_weights
 
 SPEC = CircuitSpec(checks_boundary=False)
 MB = 10**6
@@ -57,6 +58,31 @@ def test_slices_of_split_models_chain_to_the_whole_in_both_variants(
     for piece in slicing.slices:
         for read in (input_names, output_names):
             assert read(piece.plain) == read(piece.prepared)
+
+
+def test_parts_are_rewritten_as_whole_operators_are(tmp_path: Path) -> None:
+    """A Conv of kernel 3 by minimal filtering, which one of kernel 1 has none of."""
+    net = Net()
+    net.input("x", 1, 16, 8, 8)
+    net.conv("x", 16, 16, 3, 3, out="c1", pads=[1, 1, 1, 1])
+    net.node("Relu", "c1", out="r1")
+    net.conv("r1", 16, 16, 1, 1, out="y")
+    made = prepared(tmp_path, net)
+    slicing = cutting.cut(made, Options(memory=200 * MB))
+    filtered = [
+        one
+        for one in slicing.prepared.sites
+        if one.rule == TITLE and not one.reason and ".part" in one.nodes[0]
+    ]
+    assert filtered
+    assert all(one.nodes[0].startswith("n_c1") for one in filtered)
+    for variant in ("plain", "prepared"):
+        check_chain(slicing, variant, seeded_inputs(made.normalised, 1))
+    plain, parts = (
+        sum(one.cells for one in node_weights(model, SPEC).values())
+        for model in (slicing.prepared.fused, slicing.prepared.model)
+    )
+    assert parts < plain
 
 
 def input_names(model: object) -> list[str]:

@@ -56,7 +56,7 @@ def circuit_passes(apart: frozenset[str] = frozenset()) -> tuple[Pass, ...]:
         MaximaOfTwo(),
         TransposedByPhases(),
         SharedBiases(),
-        MinimalFiltering(apart),
+        MinimalFiltering(),
         SeparateBiases(),
     )
 
@@ -65,8 +65,7 @@ def rewrite(model: ir.Model, apart: frozenset[str] = frozenset()) -> PassResult:
     """Rewrite a fused model until no rewrite makes it cheaper, or ROUNDS are over.
 
     What fusion leaves is no news here: it has said so before. `apart`: names of the parts of
-    operators that were split, which are to stay apart and as small as they are: what they have in
-    common is not made once, and none becomes many operators by minimal filtering.
+    operators that were split, which are to stay apart: what they have in common is not made once.
     """
     current, sites = model, tuple[Site, ...]()
     for _ in range(ROUNDS):

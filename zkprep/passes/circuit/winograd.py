@@ -23,7 +23,7 @@ import onnx_ir as ir
 from zkprep.passes.base import PassResult
 from zkprep.passes.circuit.choice import of_one_size, where_cheaper
 from zkprep.passes.circuit.filtering import Algorithm, Product, algorithm
-from zkprep.passes.repair.draft import Answer, Array, Draft, known, operand, sizes
+from zkprep.passes.repair.draft import Array, Draft, known, operand, sizes
 
 TITLE = "minimal filtering"
 
@@ -33,18 +33,13 @@ SPARE = 2
 
 @dataclass(frozen=True, slots=True)
 class MinimalFiltering:
-    """No Conv multiplies more than it has to where sums are cheaper; those `apart` by name may."""
+    """No Conv multiplies more than it has to where sums are cheaper."""
 
-    apart: frozenset[str] = frozenset()
     name: ClassVar[str] = "minimal-filtering"
 
     def __call__(self, model: ir.Model) -> PassResult:
         """Write Convs by minimal filtering where that is cheaper."""
-
-        def rule(node: ir.Node, draft: Draft) -> Answer:
-            return None if node.name in self.apart else _rule(node, draft)
-
-        return where_cheaper(model, TITLE, rule, of_one_size, spare=SPARE)
+        return where_cheaper(model, TITLE, _rule, of_one_size, spare=SPARE)
 
 
 def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
