@@ -23,8 +23,8 @@ _PRICE_STEPS = 24
 _HIGHEST_PRICE = 1.0
 """CPU seconds per byte of proof."""
 
-ALIKE = 1.02
-"""Costs whose quotient is less are equal: the law of work is further off (zkprep.cost.work)."""
+ALIKE = 1.05
+"""Costs whose quotient is less are equal: so far the law of work is off (zkprep.cost.work)."""
 
 _COLUMN_BYTES = 32
 """A fixed column more than estimated makes a proof so much longer."""
@@ -143,11 +143,11 @@ def _steps(
 def _best(choices: Sequence[Choice], price: float) -> Choice:
     """The cheapest; of those that the law cannot tell from it, the one of fewest cells.
 
-    Cells are exact. What memory may take is a limit, so it decides only where those are equal.
+    Cells are counted, seconds and memory predicted, and what memory may take has been limited.
     """
     least = min(_cost(one, price) for one in choices)
     near = [one for one in choices if _cost(one, price) <= least * ALIKE]
-    return min(near, key=lambda one: (one.cells, one.peak, _cost(one, price)))
+    return min(near, key=lambda one: (one.cells, _cost(one, price), one.peak))
 
 
 def _starts(circuits: Circuits, scales: Mapping[str, int], scale: int) -> list[Point]:
