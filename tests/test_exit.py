@@ -148,9 +148,12 @@ def _built(folder: Path, asked: CircuitSpec) -> Sized:
 POINTS = Circuits.points
 
 
-def _lowered(circuits: Circuits, start: Point, *, last: bool = False) -> tuple[Point, ...]:
+def _lowered(
+    circuits: Circuits, start: Point, scale: int, *, last: bool = False
+) -> tuple[Point, ...]:
     """Those that bring the outputs down, whether or not others are cheaper on so few values."""
-    return tuple(one for one in POINTS(circuits, start, last=last) if one.exits)
+    every = POINTS(circuits, start, scale, last=last)
+    return tuple(one for one in every if one.exits and not one.landings)
 
 
 @pytest.fixture(scope="module")

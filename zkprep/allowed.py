@@ -1,8 +1,8 @@
 """The numbers of a statement's slices: rule (b) of zkprep.wellformed.
 
 Within bounds that keep arithmetic cheap and range checks meaningful. Besides, an input that
-descends has the scale of its circuit's inputs, and an output that is brought down comes from the
-scale to which its circuit divides.
+descends has the scale of its circuit's inputs, an output that is brought down comes from the scale
+to which its circuit divides, and what lands inside lands below that.
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,7 @@ def check(index: int, piece: Slice) -> None:
     _check_spec(index, piece)
     _check_descents(index, piece)
     _check_exits(index, piece)
+    _check_landings(index, piece)
 
 
 def _check_spec(index: int, piece: Slice) -> None:
@@ -93,6 +94,22 @@ def _check_exits(index: int, piece: Slice) -> None:
             raise StatementError(
                 f"{where}, '{port.tensor}' to scale {port.scale} from {port.scale + bits}, "
                 f"not from the {piece.spec.limit} to which its circuit divides"
+            )
+
+
+def _check_landings(index: int, piece: Slice) -> None:
+    """That there are such tensors is known where the slice is made again (zkprep.descent)."""
+    if piece.spec.landings is UNSET:
+        return
+    where, limit = f"slice {index}: its tensors land as", piece.spec.limit
+    places = [place for place, _ in piece.spec.landings]
+    if not places or places[0] < 0 or places != sorted(set(places)):
+        raise StatementError(f"{where} {places}, expected places in order, each once")
+    for place, scale in piece.spec.landings:
+        if not 0 <= scale < limit or limit - scale > LARGEST_EXIT:
+            raise StatementError(
+                f"{where} {place} at scale {scale}, "
+                f"not below the {limit} to which its circuit divides"
             )
 
 

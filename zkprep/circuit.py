@@ -53,6 +53,9 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             by a Mul at its entry (zkprep.descent); left out where none has any.
         exits: for each output the bits by which the circuit's scale exceeds its own, because it
             is brought down at its exit (zkprep.descent); left out where none is.
+        landings: tensors that are divided inside, each by its place among the slice's inputs and
+            what its nodes put out, and the scale it is divided to (zkprep.descent); left out where
+            there is none.
     """
 
     input_scale: int = 7
@@ -69,6 +72,7 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     integer_constants: bool = False
     descents: tuple[int, ...] | UnsetType = UNSET
     exits: tuple[int, ...] | UnsetType = UNSET
+    landings: tuple[tuple[int, int], ...] | UnsetType = UNSET
 
     @property
     def limit(self) -> int:

@@ -144,8 +144,9 @@ def _slice_line(piece: Slice) -> str:
     spec = piece.spec
     descent = f"read at scale {spec.input_scale}, " * bool(spec.descents)
     exit_ = f"outputs divided from scale {spec.limit}, " * bool(spec.exits)
+    inside = f"{len(spec.landings or ())} tensors divided inside, " * bool(spec.landings)
     return (
-        f"{inputs} -> {outputs}; {descent}{exit_}2**{spec.logrows} rows, "
+        f"{inputs} -> {outputs}; {descent}{exit_}{inside}2**{spec.logrows} rows, "
         f"constants at scale {spec.param_scale}, "
         f"values up to {spec.largest_value}, {piece.srs.origin} SRS"
     )

@@ -27,6 +27,7 @@ from zkprep.tune.chain import ALIKE
 from zkprep.tune.circuits import INNER_COLUMNS
 from zkprep.tune.counts import point_of
 from zkprep.tune.demand import JUST_BELOW, LARGEST_QUOTIENT
+from zkprep.tune.points import points
 from zkprep.tune.precision import PAYS
 
 LINE = [conv("one", "x", "a"), conv("two", "a", "b"), conv("three", "b", "c")]
@@ -109,9 +110,9 @@ def test_integers_that_have_a_scale_are_a_conflict() -> None:
 class _Deferring(Circuits):
     """Circuits that never rebase at once."""
 
-    def points(self, start: Point, *, last: bool = False) -> tuple[Point, ...]:
+    def points(self, start: Point, scale: int, *, last: bool = False) -> tuple[Point, ...]:
         """All but the first."""
-        return tuple(one for one in super().points(start, last=last) if one.multiplier > 1)
+        return tuple(one for one in super().points(start, scale, last=last) if one.multiplier > 1)
 
 
 def test_scales_come_down_where_it_is_cheapest() -> None:
@@ -212,7 +213,7 @@ def test_four_inner_columns_lose() -> None:
 
 def test_nothing_is_chosen_that_soundness_forbids() -> None:
     for circuits in chain(SKIP):
-        for point in circuits.points(Point(SCALE, SCALE, 1)):
+        for point in circuits.points(Point(SCALE, SCALE, 1), SCALE):
             for choice in circuits.choices(point):
                 spec = choice.spec
                 assert (spec.input_visibility, spec.output_visibility) == ("public", "public")
@@ -243,20 +244,20 @@ def test_rebases_are_put_off_no_further_than_a_statement_may_say(
 
     def furthest() -> int:
         (circuits,) = chain([deep], largest=1e-33)
-        return max(point.limit for point in circuits.points(Point(30, 30, 1)))
+        return max(point.limit for point in points(circuits, Point(30, 30, 1), last=False))
 
     assert furthest() == 2 * 30 <= LARGEST_SCALE
-    monkeypatch.setattr("zkprep.tune.circuits.LARGEST_SCALE", 1000)
+    monkeypatch.setattr("zkprep.tune.points.LARGEST_SCALE", 1000)
     assert LARGEST_SCALE < furthest() == 4 * 30 <= LARGEST_DEFERRED_SCALE
-    monkeypatch.setattr("zkprep.tune.circuits.LARGEST_DEFERRED_SCALE", 1000)
+    monkeypatch.setattr("zkprep.tune.points.LARGEST_DEFERRED_SCALE", 1000)
     assert furthest() > LARGEST_DEFERRED_SCALE
 
 
 def test_outputs_too_large_to_leave_are_brought_down_at_the_end_of_a_chain() -> None:
     largest, start = 2.0**36, Point(SCALE, SCALE, 1)
     (circuits,) = chain(LINE[:1], largest=largest)
-    (held,) = circuits.points(start)
-    at_once, lowered = circuits.points(start, last=True)
+    (held,) = points(circuits, start, last=False)
+    at_once, lowered = points(circuits, start, last=True)
     assert at_once == held == start
     assert lowered.multiplier == 2
     for choice in circuits.choices(lowered):
@@ -270,13 +271,13 @@ def test_nothing_is_divided_to_more_than_ezkl_divides_exactly() -> None:
     deep = LINE[0].replace("a = Relu (c_one)", "b = Relu (c_one)  a = Conv <CONV> (b, w_one)")
     (circuits,) = chain([deep.replace("CONV", CONV)], largest=2.0**36)
     start = Point(SCALE, SCALE, 1)
-    limits = [point.multiplier for point in circuits.points(start, last=True)]
+    limits = [point.multiplier for point in points(circuits, start, last=True)]
     assert limits == [1, 3]
 
 
 def test_an_exit_is_shown_with_what_it_costs() -> None:
     (circuits,) = chain(LINE[:1], largest=2.0**36)
-    _, lowered = circuits.points(Point(SCALE, SCALE, 1), last=True)
+    _, lowered = points(circuits, Point(SCALE, SCALE, 1), last=True)
     (saving,) = (
         one
         for one in explain(circuits, circuits.choices(lowered)[0])

@@ -15,7 +15,8 @@ from typing import Any
 import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.walk import Laid, walk
+from zkprep.cost.laid import Laid
+from zkprep.cost.walk import walk
 
 
 @dataclass(frozen=True, slots=True)

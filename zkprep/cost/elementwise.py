@@ -119,6 +119,19 @@ def table(circuit: Circuit, call: Call) -> Wire:
     return circuit.lookup(call[0], call.node.op_type)
 
 
+def shift(circuit: Circuit, call: Call) -> Wire:
+    """BitShift to the left by one constant, as of zkprep.descent: the scale is so much smaller.
+
+    Raises:
+        ValueError: by something else.
+    """
+    bits = call[1].values
+    if bits is None or bits.size != 1:
+        raise ValueError("EZKL shifts by one constant")
+    circuit.region.assign(call[0].size)
+    return Wire(call[0].shape, call[0].scale - int(bits.ravel()[0]))
+
+
 def by_gadget(gadget: Callable[[Region, int], None]) -> Operation:
     """A function that is one gadget and keeps the scale."""
     return lambda circuit, call: circuit.each(gadget, call[0])

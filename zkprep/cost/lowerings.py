@@ -64,6 +64,7 @@ _POOLING: dict[str, Lowering] = {
 }
 
 _OTHER: dict[str, Lowering] = {
+    "BitShift": elementwise.shift,
     "Cast": elementwise.cast,
     "Concat": movement.concat,
     "Cut": movement.cut,

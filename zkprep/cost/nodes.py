@@ -79,8 +79,8 @@ class Circuit:
         shared: constants with several uses, from a first pass.
         uses: uses of every constant so far.
         tables: static lookup tables so far: one per function and scale of what it reads.
-        held: largest integer that a range check meets besides the tensors': divisors of rebases,
-            constants that are decomposed or compared.
+        held: largest integer range-checked besides: divisors, constants decomposed or compared.
+        squared: scales of tensors of which a mean of squares is divided at twice as many bits.
     """
 
     spec: CircuitSpec
@@ -89,23 +89,19 @@ class Circuit:
     uses: Counter[Key] = field(default_factory=Counter)
     tables: set[tuple[str, int]] = field(default_factory=set)
     held: float = 0.0
+    squared: dict[str, int] = field(default_factory=dict)
 
     @property
     def base_scale(self) -> int:
         """What scales are rebased to, times the multiplier."""
         return max(self.spec.input_scale, self.spec.param_scale)
 
-    @property
-    def limit(self) -> int:
-        """The largest scale a node may keep."""
-        return self.spec.scale_rebase_multiplier * self.base_scale
-
     def emit(self, shape: Shape, scale: int) -> Wire:
         """A node's output, rebased when its scale exceeds the limit."""
-        if scale > self.limit:
+        if scale > self.spec.limit:
             gadgets.divide(self.region, prod(shape))
-            self.held = max(self.held, 2.0 ** (scale - self.limit))
-        return Wire(shape, min(scale, self.limit))
+            self.held = max(self.held, 2.0 ** (scale - self.spec.limit))
+        return Wire(shape, min(scale, self.spec.limit))
 
     def constant(self, values: Any) -> Wire:
         """A float constant that the loader makes."""

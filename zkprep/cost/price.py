@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
+from zkprep.cost.laid import Walk
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
-from zkprep.cost.walk import Walk, walk
+from zkprep.cost.walk import walk
 from zkprep.cost.work import predict
 
 SCALE = 8

@@ -106,7 +106,7 @@ def _standardised(circuit: Circuit, call: Call, axes: Iterable[int]) -> Wire:
     """(x - mean) / sqrt(variance + epsilon)."""
     x, along = call[0], list(axes)
     centred = circuit.subtract(x, _mean(circuit, x, along))
-    variance = _mean_of_squares(circuit, centred, along)
+    variance = _mean_of_squares(circuit, call, centred, along)
     shifted = circuit.add(variance, circuit.constant(call.number("epsilon", 1e-5)))
     root = circuit.each(gadgets.square_root, shifted)
     return circuit.multiply(centred, circuit.inverse(root))
@@ -116,14 +116,19 @@ def _average(circuit: Circuit, call: Call, axes: Iterable[int]) -> Wire:
     """The mean, or the mean of squares of a tensor that is squared for it."""
     source = call.node.inputs[0]
     squared = source is not None and loader.is_averaged_square(source.producer())
-    return (_mean_of_squares if squared else _mean)(circuit, call[0], axes)
+    if squared:
+        return _mean_of_squares(circuit, call, call[0], axes)
+    return _mean(circuit, call[0], axes)
 
 
-def _mean_of_squares(circuit: Circuit, x: Wire, axes: Iterable[int]) -> Wire:
+def _mean_of_squares(circuit: Circuit, call: Call, x: Wire, axes: Iterable[int]) -> Wire:
     circuit.region.assign(x.size)
     total = _reduce(circuit, x, axes, gadgets.add_up)
     if total.size < x.size:
         gadgets.divide(circuit.region, total.size)
+        read = call.node.inputs[0]
+        if read is not None and x.scale > circuit.base_scale:
+            circuit.squared[read.name or ""] = x.scale  # at the base scale they are no larger
     return circuit.emit(total.shape, 2 * x.scale)
 
 

@@ -11,73 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import prod
+from types import MappingProxyType
 
+import numpy as np
 import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec
 from zkprep.cost import gadgets, loader
 from zkprep.cost.call import Call, constant_of, shape_of
 from zkprep.cost.gadgets import Region
+from zkprep.cost.laid import Laid, Walk
 from zkprep.cost.lowerings import CATEGORIES, LOWERINGS
 from zkprep.cost.moves import Moved, moved
 from zkprep.cost.nodes import Circuit, Key, Shape, Wire
-from zkprep.cost.rows import Rows
 
-
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """What one node took.
-
-    Attributes:
-        name: of the node.
-        category: what its own cells are for, a field of `zkprep.cost.cells.Cells`.
-        cells: all of its cells.
-        rebased: those that divide back to a scale or bring operands to one scale.
-        divided: values that are divided back to a scale.
-        checked: values that are range-checked besides.
-        known: whether they are exact.
-    """
-
-    name: str
-    category: str
-    cells: int
-    rebased: int
-    divided: int
-    checked: int
-    known: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """A model laid out.
-
-    Attributes:
-        nodes: all of its nodes.
-        total: cells of the whole circuit with its boundary.
-        scales: bits after the binary point of every tensor of the circuit, by name.
-        put_out: those of the outputs, in order; None where one is a constant.
-        quotients: names of what divisions back to a scale make.
-        shuffled: rows of the columns that hold sorted copies.
-        tables: static lookup tables, as function and scale of what it reads.
-        held: largest integer that range checks meet besides the tensors' own.
-        decomposed: values that are decomposed, in a division three each.
-        rows: how its cells lie in rows.
-    """
-
-    nodes: tuple[Laid, ...]
-    total: int
-    scales: Mapping[str, int]
-    put_out: tuple[int | None, ...]
-    quotients: frozenset[str]
-    shuffled: int
-    tables: frozenset[tuple[str, int]]
-    held: float
-    decomposed: int
-    rows: Rows
-
-    def cells_of(self, width: int, legs: int) -> int:
-        """Cells at another number of inner columns and of digits."""
-        return self.rows.count(width, legs)
+_TWO = np.array(2, dtype=np.float32)
 
 
 def walk(model: ir.Model, spec: CircuitSpec, *, apart: bool = False) -> Walk:
@@ -98,20 +46,39 @@ class Loaded:
         self._folded = frozenset(chain.from_iterable(self._absorbed.values()))
         self._shared: frozenset[Key] | None = None
 
-    def walk(self, spec: CircuitSpec, *, apart: bool = False) -> Walk:
-        """The model laid out; `apart` as of `walk`."""
+    @property
+    def joined(self) -> frozenset[str]:
+        """Names of the tensors between what is put together: none of them is there."""
+        return frozenset(
+            value.name or "" for node in self._folded for value in node.inputs if value
+        )
+
+    def walk(
+        self,
+        spec: CircuitSpec,
+        *,
+        apart: bool = False,
+        landings: Mapping[str, int] = MappingProxyType({}),
+    ) -> Walk:
+        """The model laid out; `apart` as of `walk`.
+
+        `landings`: tensors that the model itself does not divide, and the scales at which they are
+        read (zkprep.descent). Near, where one is between what EZKL's loader would put together.
+        """
         if apart:
-            return self._pass(spec, frozenset()).run()
+            return self._pass(spec, frozenset(), landings).run()
         if self._shared is None:
-            first = self._pass(spec, frozenset())
+            first = self._pass(spec, frozenset(), landings)
             first.run()
             uses = first.circuit.uses.items()  # which a spec does not decide
             self._shared = frozenset(key for key, count in uses if count > 1)
-        return self._pass(spec, self._shared).run()
+        return self._pass(spec, self._shared, landings).run()
 
-    def _pass(self, spec: CircuitSpec, shared: frozenset[Key]) -> "_Pass":
+    def _pass(
+        self, spec: CircuitSpec, shared: frozenset[Key], landings: Mapping[str, int]
+    ) -> "_Pass":
         circuit = Circuit(spec, Region(spec.num_inner_cols, spec.decomp_legs), shared)
-        return _Pass(self._moved, circuit, self._absorbed, self._folded)
+        return _Pass(self._moved, circuit, self._absorbed, self._folded, landings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +90,18 @@ class _Pass:
         circuit: where it is laid out.
         absorbed: Convs with the nodes they absorb.
         folded: those nodes.
+        landings: scales at which values are read, by name, where they are not those they have.
         wires: what every value became so far.
+        landed: what was divided for its readers so far.
     """
 
     moved: Moved
     circuit: Circuit
     absorbed: dict[ir.Node, list[ir.Node]]
     folded: frozenset[ir.Node]
+    landings: Mapping[str, int]
     wires: dict[ir.Value, Wire] = field(default_factory=dict)
+    landed: dict[ir.Value, Wire] = field(default_factory=dict)
 
     @property
     def graph(self) -> ir.Graph:
@@ -158,6 +129,7 @@ class _Pass:
             shuffled=region.shuffled,
             tables=frozenset(self.circuit.tables),
             held=self._held(),
+            squared=self.circuit.squared,
             decomposed=region.decomposed,
             rows=region.rows.together(),
         )
@@ -224,7 +196,7 @@ class _Pass:
         self.circuit.region.inverts = True
         gadgets.relu(self.circuit.region, size)
         gadgets.divide(self.circuit.region, size)
-        scale = min(self.circuit.limit, max(wire.scale for wire in call.present))
+        scale = min(self.circuit.spec.limit, max(wire.scale for wire in call.present))
         return [Wire(_shape(value), scale) for value in call.node.outputs]
 
     def _with_bias(self, call: Call) -> Call:
@@ -241,7 +213,21 @@ class _Pass:
         if value not in self.wires:
             constant = constant_of(value) is not None
             self.wires[value] = self._constant(value) if constant else self._input(value)
-        return self.wires[value]
+        scale = self.landings.get(value.name or "")
+        if scale is None:
+            return self.wires[value]
+        if value not in self.landed:
+            self.landed[value] = self._land(self.wires[value], scale)
+        return self.landed[value]
+
+    def _land(self, wire: Wire, scale: int) -> Wire:
+        """Three products: the second is divided, the others are changes of scale."""
+        self.circuit.region.assign(2 * wire.size)
+        bits = self.circuit.spec.limit - scale
+        divided = self.circuit.multiply(
+            replace(wire, scale=wire.scale + bits + 1), self.circuit.folded((), _TWO, "2")
+        )
+        return replace(divided, scale=divided.scale - bits)
 
     def _constant(self, value: ir.Value) -> Wire:
         """A constant of the model; or what a node makes of constants, of values not known here."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as changed
 from numpy.typing import NDArray
 
@@ -220,6 +220,7 @@ def _error_at(
         logrows=plain.logrows,
         lookup_range=plain.lookup_range,
         exits=UNSET,  # what leaves is compared here, and nothing is proved of it
+        landings=_finer_landings(one.spec, bits, multiplier),
     )
     with tempfile.TemporaryDirectory(prefix="zkprep-finer-") as folder:
         model, settings, circuit, data, made = (
@@ -235,6 +236,15 @@ def _error_at(
             return None
         finer = replace(one, spec=spec, settings=read_settings(settings.read_bytes()))
         return compare(finer, read_witness(made))
+
+
+def _finer_landings(
+    spec: CircuitSpec, bits: int, multiplier: int
+) -> tuple[tuple[int, int], ...] | UnsetType:
+    """Without any rebase put off there is nothing to land."""
+    if multiplier == 1 or not spec.landings:
+        return UNSET
+    return tuple((place, scale + bits) for place, scale in spec.landings)
 
 
 def _bits(error: Fidelity, tolerance: float) -> int:

@@ -18,6 +18,7 @@ class Fit:
         scale: bits after the binary point, of the model's inputs and, unless it says less, of all.
         margin: how many times as large as in the samples values may be.
         multiplier: largest scale, as a multiple of a slice's own, that its rebases may wait for.
+        lands: whether tensors may be divided where that is cheapest.
         tapered: whether later slices may have fewer bits than `scale`.
         coarse: whether constants may have fewer bits than `scale`, slice by slice.
         whole: whether the model stays one slice.
@@ -26,6 +27,7 @@ class Fit:
     scale: int = SCALES[0]
     margin: int = 4
     multiplier: int = 16
+    lands: bool = True
     tapered: bool = False
     coarse: bool = False
     whole: bool = False

@@ -17,8 +17,9 @@ from zkprep.proving.cutting import cut_and_size, estimated_whole
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.sized import Sized
 
-CARES: tuple[tuple[int, int], ...] = ((4, 16), (4, 1), (1024, 1))
-"""Margin over the samples' values and largest rebase multiplier, boldest first: see Fit."""
+Care = tuple[int, int, bool]
+CARES: tuple[Care, ...] = ((4, 16, True), (4, 16, False), (4, 1, False), (1024, 1, False))
+"""Margin over the samples' values, largest rebase multiplier, landings; boldest first: see Fit."""
 
 _DOUBT = 1.25
 """How much less than its price one slice may turn out to cost."""
@@ -73,22 +74,40 @@ def _spent(sized: list[Sized]) -> float:
 
 
 def _found(job: Job) -> tuple[Fit, list[Sized]]:
+    """The cheapest circuits that are fine enough; without landings too, where these went wrong."""
+    fit, sized, doubted = _raised(job, CARES)
+    if doubted:
+        try:
+            other, others, _ = _raised(job, CARES[1:])
+        except _UNFIT:
+            return fit, sized
+        if _spent(others) < _spent(sized):
+            return other, others
+    return fit, sized
+
+
+def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
     """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
 
     The argmax has to agree; under a large tolerance only while more bits, up to ENOUGH, may bring
     it about. None are tried beyond ENOUGH before ENOUGH itself.
+    Returns besides whether any circuits that were not fine had landings.
     """
     scale = job.options.scale
-    scales, cares = list(SCALES if scale is None else (scale,)), list(CARES)
+    scales, cares = list(SCALES if scale is None else (scale,)), list(every)
     coarse: Imprecise | None = None
     doubt: RangeExceeded | Disagreement | None = None
+    landed = False
     while True:
         job = replace(job, fit=Fit(scales[0], *cares[0], whole=job.fit.whole))
+        landing = False
         try:
             _, sized = cut_and_size(job)
+            made = sized["prepared"]
+            landing = any(one.spec.landings for one in made)
             few = len(scales) > 1 and scales[0] < ENOUGH
             argmax = few or job.options.keeps_argmax
-            _require_fine(job, sized["prepared"], argmax=argmax)
+            _require_fine(job, made, argmax=argmax)
         except Imprecise as error:
             if len(scales) == 1:
                 raise
@@ -102,17 +121,18 @@ def _found(job: Job) -> tuple[Fit, list[Sized]]:
         except (RangeExceeded, Disagreement) as error:
             doubt = error
             if len(cares) > 1:
-                cares = cares[1:]
+                cares = [one for one in cares[1:] if landing or one[:2] != cares[0][:2]]
             elif len(scales) > 1 and isinstance(error, RangeExceeded):
                 # A quotient by what is nearly 0 at this scale is smaller at a finer one.
-                scales, cares = scales[1:], list(CARES)
+                scales, cares = scales[1:], list(every)
             else:
                 if coarse is not None and isinstance(error, RangeExceeded):
                     error.hint = f"with fewer bits, {coarse}; a larger --tolerance may do"
                 raise
         else:
-            found = [(job.fit, sized["prepared"]), *_coarser(job, sized["prepared"])]
-            return min(found, key=lambda one: _spent(one[1]))
+            found = [(job.fit, made), *_coarser(job, made)]
+            return *min(found, key=lambda one: _spent(one[1])), landed
+        landed = landed or landing
 
 
 def _finer(scales: Sequence[int], bits: int) -> list[int]:

@@ -71,13 +71,17 @@ class Sized:
 def with_twins(sized: Sequence[Sized]) -> list[Sized]:
     """The slices of a variant, each with the first one before it whose circuit is equal."""
     kinds = [
-        (structure(one.model), one.spec.descents, one.spec.exits, file_digest(one.files.settings))
-        for one in sized
+        (structure(one.model), _steps(one.spec), file_digest(one.files.settings)) for one in sized
     ]
     return [
         one if first == place else replace(one, twin=sized[first].files)
         for place, (one, first) in enumerate(zip(sized, firsts(kinds), strict=True))
     ]
+
+
+def _steps(spec: CircuitSpec) -> tuple[object, ...]:
+    """What of its circuit EZKL's settings do not tell."""
+    return spec.descents, spec.exits, spec.landings, spec.limit if spec.landings else 0
 
 
 def input_data(names: Sequence[str], feeds: Feeds, felts: Mapping[str, list[str]]) -> bytes:

@@ -61,6 +61,7 @@ def _prepared(job: Job, slicing: Slicing, room: int) -> list[Sized]:
             logrows=job.options.max_logrows or tune.LARGEST_LOGROWS,
             margin=job.fit.margin,
             multiplier=job.fit.multiplier,
+            lands=job.fit.lands,
         )
         with trial.demands(job.backend, views) as demands:
             bits = _bits(job, slicing, views)

@@ -128,9 +128,13 @@ def _steps(
 
     `needed`: tensors that later slices read.
     """
-    outputs, last = _outputs(circuits), needed.isdisjoint(_outputs(circuits))
-    starts = _starts(circuits, scales, scale)
-    for point in (point for start in starts for point in circuits.points(start, last=last)):
+    outputs = _outputs(circuits)
+    last, own = needed.isdisjoint(outputs), circuits.scale or scale
+    for point in (
+        point
+        for start in _starts(circuits, scales, scale)
+        for point in circuits.points(start, own, last=last)
+    ):
         choices = circuits.choices(point)
         if not choices:
             continue
@@ -175,10 +179,10 @@ def _dead_end(
     circuits: Circuits, index: int, paths: Mapping[Scales, _Path], scale: int, needed: Set[str]
 ) -> ZkprepError:
     """Why no path goes on: values that nothing holds, no circuit, or integers that have a scale."""
-    last = needed.isdisjoint(_outputs(circuits))
+    last, own = needed.isdisjoint(_outputs(circuits)), circuits.scale or scale
     starts = [start for state in paths for start in _starts(circuits, dict(state), scale)]
-    reached = {start: circuits.points(start, last=last) for start in starts}
+    reached = {start: circuits.points(start, own, last=last) for start in starts}
     if starts and not any(circuits.choices(point) for found in reached.values() for point in found):
         held = [start for start, found in reached.items() if found]
-        return circuits.refusal(min(held or starts, key=lambda one: one.limit), last=last)
+        return circuits.refusal(min(held or starts, key=lambda one: one.limit), own, last=last)
     return ScaleConflict(index, circuits.demand.name)

@@ -21,6 +21,7 @@ class Point(NamedTuple):
     multiplier: int
     descents: tuple[int, ...] = ()
     exits: tuple[int, ...] = ()
+    landings: tuple[tuple[int, int], ...] = ()
 
     @property
     def limit(self) -> int:
@@ -38,6 +39,7 @@ class Limits:
         least: least rows, as a power of two.
         margin: how many times as large as the samples' the values may be.
         multiplier: largest rebase multiplier.
+        lands: whether tensors may land (zkprep.tune.landings).
         machine: whose memory it is; the reference machine's, so that all choose alike.
     """
 
@@ -46,6 +48,7 @@ class Limits:
     least: int = SMALLEST_LOGROWS
     margin: int = 4
     multiplier: int = 16
+    lands: bool = True
     machine: Machine = REFERENCE
 
 

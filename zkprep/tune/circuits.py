@@ -9,12 +9,13 @@ EZKL is asked for the settings of one spec per slice, and then of those that win
 cells in between follow by the ratio of `zkprep.tune.counts`, which is near on common operators.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from msgspec.structs import replace
 
-from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT, LARGEST_SCALE
+from zkprep.allowed import LARGEST_RANGE
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS
@@ -22,8 +23,11 @@ from zkprep.cost.work import predict
 from zkprep.errors import BackendError, RangeExceeded, TooLarge
 from zkprep.tune.choice import Choice, Limits, Point, SliceTooLarge
 from zkprep.tune.counts import Counts, point_of, reference
-from zkprep.tune.demand import JUST_BELOW, LARGEST_OUTPUT, LARGEST_QUOTIENT, Demand
+from zkprep.tune.demand import JUST_BELOW, Demand
+from zkprep.tune.landings import landed
+from zkprep.tune.points import points
 
+_USUAL_ROWS = 12
 _COLUMNS, _NEAR = 2, 2
 """Other numbers of inner columns are tried at rows near those that are best with so many."""
 
@@ -31,8 +35,6 @@ INNER_COLUMNS = range(1, 8)
 """Up to 3 keep the extended domain of E = 4; from 5 on lookups are packed, which pays at E = 8."""
 
 LOOKUP_MARGIN = 2
-LARGEST_INTEGER = 1 << 80
-"""What range checks may reach (zkprep.wellformed)."""
 
 
 @dataclass(slots=True)
@@ -50,27 +52,31 @@ class Circuits:
     limits: Limits
     scale: int | None = None
     param_scale: int | None = None
-    _counts: Counts = field(init=False)
+    counts: Counts = field(init=False)
     _known: dict[CircuitSpec, Settings] = field(default_factory=dict)
     _tables: dict[Point, tuple[int, int]] = field(default_factory=dict)
     _refused: dict[Point, BackendError] = field(default_factory=dict)
-    _points: dict[tuple[Point, bool], tuple[Point, ...]] = field(default_factory=dict)
+    _points: dict[tuple[Point, int, bool], tuple[Point, ...]] = field(default_factory=dict)
     _choices: dict[Point, tuple[Choice, ...]] = field(default_factory=dict)
     _largest: dict[Point, float] = field(default_factory=dict)
     _least_peak: int | None = None
 
     def __post_init__(self) -> None:
         """Walks start from the slice's model."""
-        self._counts = Counts(self.demand.model)
+        self.counts = Counts(self.demand.model)
 
-    def points(self, start: Point, *, last: bool = False) -> tuple[Point, ...]:
+    def points(self, start: Point, scale: int, *, last: bool = False) -> tuple[Point, ...]:
         """`start` with every multiplier that makes a difference and keeps values in what holds.
 
-        `last`: no other slice reads the outputs, so those too large to leave are brought down.
+        Args:
+            start: with a multiplier of 1, without landings.
+            scale: to which values may be divided inside.
+            last: no other slice reads the outputs, so those too large to leave are brought down.
         """
-        asked = start, last
+        asked = start, scale, last
         if asked not in self._points:
-            self._points[asked] = tuple(self._different(start, last))
+            others = landed(self, start, scale, last=last) if self.limits.lands else ()
+            self._points[asked] = (*points(self, start, last=last), *others)
         return self._points[asked]
 
     def choices(self, point: Point) -> tuple[Choice, ...]:
@@ -114,14 +120,39 @@ class Circuits:
         made = layout(self._settings(spec))
         return made, predict(made).prove_cpu_seconds
 
+    def seconds(self, point: Point) -> float:
+        """Of the cheapest circuit at `point` with the usual columns, estimated."""
+        if not self._known:
+            self.learn(reference(point._replace(multiplier=1, landings=(), exits=())))
+        if not self._known:
+            return inf
+        sizes = range(min(self.limits.least, self.limits.logrows), self.limits.logrows + 1)
+        found = (self._laid(point, logrows, _COLUMNS) for logrows in sizes)
+        return min((one.seconds for one in found if one is not None), default=inf)
+
+    def cells(self, point: Point) -> float:
+        """Of a circuit at `point` with the usual rows and columns, estimated."""
+        legs = self.legs(point, 2**_USUAL_ROWS - TABLE_RESERVED_ROWS)
+        return inf if legs is None else self.counts.cells(reference(point, legs))
+
+    def needed(self, point: Point) -> float:
+        """The largest integer that range checks have to hold at `point`."""
+        if point not in self._largest:
+            scales, margin = self.counts.scales(point), self.limits.margin
+            squares = self.demand.squares(self.counts.squared(point), margin)
+            held = max(self.counts.held(point), squares)
+            free = self.counts.undivided(point)
+            self._largest[point] = self.demand.needed(scales, held, margin, free)
+        return self._largest[point]
+
     def legs(self, point: Point, base: int) -> int | None:
         """The fewest digits of `base` that hold the values at `point`, if any do."""
-        needed = self._needed(point)
-        return next((n for n in LEGS if needed < base**n <= LARGEST_INTEGER), None)
+        needed = self.needed(point)
+        return next((n for n in LEGS if needed < base**n <= LARGEST_RANGE), None)
 
-    def refusal(self, point: Point, *, last: bool = False) -> BackendError:
-        """Why there is no circuit from the start `point` on; `last` as in `points`."""
-        if self._needed(point) < LARGEST_INTEGER and not self.points(point, last=last):
+    def refusal(self, point: Point, scale: int, *, last: bool = False) -> BackendError:
+        """Why there is no circuit from the start `point` on; arguments as of `points`."""
+        if self.needed(point) < LARGEST_RANGE and not self.points(point, scale, last=last):
             return self._too_large(point, "what EZKL hands on and divides exactly")
         if self._least_peak is not None:
             return SliceTooLarge(self.demand.name, self._least_peak, self.limits.memory)
@@ -146,39 +177,6 @@ class Circuits:
             slice_name=self.demand.name,
             hint="lower --scale",
         )
-
-    def _different(self, start: Point, last: bool) -> Iterator[Point]:
-        before: dict[str, int] = {}
-        by = min(start.descents, default=0)
-        for multiplier in range(1, self.limits.multiplier + 1):
-            point = start._replace(multiplier=multiplier)
-            if by and point.limit >= start.input_scale + by:
-                return  # nothing comes down: as well taken for what it is
-            scales = dict(self._counts.scales(point))
-            if scales == before or self._needed(point) >= LARGEST_INTEGER:
-                return
-            reached = max(scales.values(), default=0)
-            if multiplier > 1 and not _may_defer(point.limit, reached):
-                return
-            before, quotients = scales, self._counts.quotients(point)
-            margin = self.limits.margin
-            if self.demand.largest_of(quotients, scales, margin) >= LARGEST_QUOTIENT:
-                continue
-            if self.demand.puts_out(scales, margin) < LARGEST_OUTPUT:
-                yield point
-            elif last and (lowered := self._brought_down(point, scales)):
-                yield lowered
-
-    def _brought_down(self, point: Point, scales: Mapping[str, int]) -> Point | None:
-        """`point` with outputs brought down that are too large; None where EZKL would not."""
-        if point.limit > LARGEST_SCALE:
-            return None  # that is what outputs would reach
-        exits = self.demand.exits(scales, point.limit, self.limits.margin)
-        if not all(0 <= bits <= LARGEST_EXIT for bits in exits):
-            return None
-        lowered = point._replace(exits=exits)
-        said = zip(self._counts.said(lowered), exits, strict=True)
-        return lowered if all(scale == point.limit for scale, bits in said if bits) else None
 
     def _priced(self, point: Point) -> Iterator[Choice]:
         if point in self._refused:
@@ -234,9 +232,9 @@ class Circuits:
             return self._known[spec]
         nearest = max(self._known, key=lambda known: _likeness(known, spec))
         settings = with_layout(self._known[nearest], spec)
-        cells = settings.total_assignments * self._counts.cells(spec)
-        cells = round(cells / max(1, self._counts.cells(nearest)))
-        said = zip(self._counts.said(point_of(spec)), settings.model_output_scales, strict=True)
+        cells = settings.total_assignments * self.counts.cells(spec)
+        cells = round(cells / max(1, self.counts.cells(nearest)))
+        said = zip(self.counts.said(point_of(spec)), settings.model_output_scales, strict=True)
         return replace(
             settings,
             run_args=replace(settings.run_args, num_inner_cols=spec.num_inner_cols),
@@ -252,34 +250,24 @@ class Circuits:
 
     def _range_checks(self, settings: Settings, spec: CircuitSpec) -> list[tuple[int, int]]:
         """Those of like settings; none where nothing is decomposed, of signs and digits if new."""
-        if not self._counts.decomposes(spec):
+        if not self.counts.decomposes(spec):
             return []
         return settings.required_range_checks or [(-1, 1), (0, spec.decomp_base - 1)]
 
     def _lookup_range(self, point: Point) -> tuple[int, int]:
         """Bounds of the tables: twice what the samples look up, there or at the nearest point."""
-        nearest = min(self._tables, key=lambda one: (one != point, abs(one.limit - point.limit)))
+        read = self.counts.looked_up
+        nearest = min(self._tables, key=lambda one: (one != point, abs(read(one) - read(point))))
         low, high = self._tables[nearest]
-        grown = 2.0 ** (point.limit - nearest.limit)
+        grown = 2.0 ** (read(point) - read(nearest))
         return (
             LOOKUP_MARGIN * min(round(low * grown), -1),
             LOOKUP_MARGIN * max(round(high * grown), 1),
         )
 
     def _headroom(self, spec: CircuitSpec) -> float:
-        rounded = self._needed(point_of(spec)) / (JUST_BELOW * self.limits.margin)
+        rounded = self.needed(point_of(spec)) / (JUST_BELOW * self.limits.margin)
         return spec.largest_value / rounded
-
-    def _needed(self, point: Point) -> float:
-        if point not in self._largest:
-            scales, held = self._counts.scales(point), self._counts.held(point)
-            self._largest[point] = self.demand.needed(scales, held, self.limits.margin)
-        return self._largest[point]
-
-
-def _may_defer(limit: int, reached: int) -> bool:
-    """Whether a statement may say so, and operands are no further apart than EZKL's multipliers."""
-    return limit <= LARGEST_DEFERRED_SCALE and reached <= LARGEST_SCALE
 
 
 def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
@@ -289,6 +277,7 @@ def _likeness(one: CircuitSpec, other: CircuitSpec) -> tuple[bool, ...]:
         one.input_scale == other.input_scale,
         one.descents == other.descents,
         one.exits == other.exits,
+        one.landings == other.landings,
         one.param_scale == other.param_scale,
         one.decomp_legs == other.decomp_legs,
         one.num_inner_cols == other.num_inner_cols,

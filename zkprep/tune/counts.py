@@ -12,8 +12,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
-from zkprep.cost.walk import Loaded, Walk
-from zkprep.descent import exited
+from zkprep.cost.laid import Walk
+from zkprep.cost.walk import Loaded
+from zkprep.descent import exited, tensors
 from zkprep.tune.choice import Point
 
 
@@ -25,6 +26,14 @@ class Counts:
     _models: dict[tuple[int, ...], Loaded] = field(default_factory=dict)
     _walks: dict[CircuitSpec, Walk] = field(default_factory=dict)
     _cells: dict[CircuitSpec, int] = field(default_factory=dict)
+    _names: list[str] = field(init=False)
+    _ends: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What may land has its place among the tensors."""
+        self._names = [value.name or "" for value in tensors(self.model)]
+        ends = (*self.model.graph.inputs, *self.model.graph.outputs)
+        self._ends = frozenset(value.name or "" for value in ends)
 
     def scales(self, point: Point) -> Mapping[str, int]:
         """Bits after the binary point of every tensor, by name."""
@@ -34,6 +43,14 @@ class Counts:
         """Scales of the outputs, in order, as EZKL says them; None where that is not known."""
         return self._walked(reference(point)).put_out
 
+    def looked_up(self, point: Point) -> int:
+        """The largest scale at which a static table is read; 0 where there is none."""
+        return max((scale for _, scale in self._walked(reference(point)).tables), default=0)
+
+    def undivided(self, point: Point) -> frozenset[str]:
+        """Names of what nodes put out for divisions alone to read."""
+        return frozenset(self._names[place] for place, _ in point.landings) - self._ends
+
     def quotients(self, point: Point) -> frozenset[str]:
         """Names of the tensors that are divided back to a scale."""
         return self._walked(reference(point)).quotients
@@ -41,6 +58,19 @@ class Counts:
     def held(self, point: Point) -> float:
         """Largest integer that range checks meet besides the tensors' own."""
         return self._walked(reference(point)).held
+
+    @property
+    def joined(self) -> frozenset[str]:
+        """Names of the tensors that EZKL's loader does away with."""
+        return self._loaded(()).joined
+
+    def squared(self, point: Point) -> Mapping[str, int]:
+        """Scales of the tensors whose squares range checks meet, by name."""
+        return self._walked(reference(point)).squared
+
+    def divided(self, point: Point) -> list[str]:
+        """Names of the nodes that divide, in order."""
+        return [one.name for one in self._walked(reference(point)).nodes if one.divided]
 
     def cells(self, spec: CircuitSpec) -> int:
         """Cells of the slice under `spec`."""
@@ -57,11 +87,14 @@ class Counts:
 
     def _walked(self, spec: CircuitSpec) -> Walk:
         if spec not in self._walks:
-            exits = spec.exits or ()
-            if exits not in self._models:
-                self._models[exits] = Loaded(exited(self.model, exits))
-            self._walks[spec] = self._models[exits].walk(spec)
+            landings = {self._names[place]: scale for place, scale in spec.landings or ()}
+            self._walks[spec] = self._loaded(spec.exits or ()).walk(spec, landings=landings)
         return self._walks[spec]
+
+    def _loaded(self, exits: tuple[int, ...]) -> Loaded:
+        if exits not in self._models:
+            self._models[exits] = Loaded(exited(self.model, exits))
+        return self._models[exits]
 
 
 def _scaled(spec: CircuitSpec) -> CircuitSpec:
@@ -85,10 +118,17 @@ def reference(point: Point, legs: int = 2, columns: int = 2) -> CircuitSpec:
         integer_constants=True,
         descents=point.descents or UNSET,
         exits=point.exits or UNSET,
+        landings=point.landings or UNSET,
     )
 
 
 def point_of(spec: CircuitSpec) -> Point:
     """What the scales follow from under `spec`."""
-    scales = spec.input_scale, spec.param_scale
-    return Point(*scales, spec.scale_rebase_multiplier, spec.descents or (), spec.exits or ())
+    return Point(
+        spec.input_scale,
+        spec.param_scale,
+        spec.scale_rebase_multiplier,
+        spec.descents or (),
+        spec.exits or (),
+        spec.landings or (),
+    )

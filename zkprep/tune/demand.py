@@ -7,7 +7,7 @@ divisor; the sum before a rebase they do not.
 Source: EZKL 23.0.5 `src/circuit/ops/layouts.rs` decompose, div
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from math import ceil, floor, log2
 
@@ -59,6 +59,11 @@ class Demand:
     lookups_of: LookupsOf
     error_of: ErrorOf
 
+    def squares(self, scales: Mapping[str, int], margin: int) -> float:
+        """The largest square of the integers in tensors of these `scales`; 0 without any."""
+        integers = (self.largest.get(name, 0.0) * 2.0**scale for name, scale in scales.items())
+        return margin * max(integers, default=0.0) ** 2
+
     def puts_out(self, scales: Mapping[str, int], margin: int) -> float:
         """The largest integer among the outputs; `scales` and `margin` as in `needed`."""
         return self.largest_of([spec.name for spec in output_specs(self.model)], scales, margin)
@@ -82,17 +87,24 @@ class Demand:
             found.append(0 if held else limit - finest)
         return tuple(found)
 
-    def needed(self, scales: Mapping[str, int], held: float, margin: int) -> float:
+    def needed(
+        self, scales: Mapping[str, int], held: float, margin: int, free: Set[str] = frozenset()
+    ) -> float:
         """The largest integer that range checks have to hold.
 
         Args:
             scales: scale of each tensor, by name.
             held: the largest that they meet besides the tensors.
             margin: how many times as large as the samples' the values may be, about.
+            free: names of tensors that nothing but divisions reads.
         """
         top = max(scales.values(), default=0)
         largest = max(
-            (value * 2.0 ** scales.get(name, top) for name, value in self.largest.items()),
+            (
+                value * 2.0 ** scales.get(name, top)
+                for name, value in self.largest.items()
+                if name not in free
+            ),
             default=0.0,
         )
         # Nearly a power of two, so that similar samples make the same circuit.

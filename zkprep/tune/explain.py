@@ -67,6 +67,9 @@ def _steps(
     limit, multiplier = point_of(spec).limit, chosen.scale_rebase_multiplier
     spec = _best(circuits, replace(spec, scale_rebase_multiplier=multiplier))
     yield "rebase beyond scale", str(limit), str(point_of(chosen).limit), spec
+    if chosen.landings:
+        spec = _best(circuits, replace(spec, landings=chosen.landings))
+        yield "divided inside", "0", f"{len(chosen.landings)} tensors", spec
     if chosen.exits:
         spec = _best(circuits, replace(spec, exits=chosen.exits))
         yield "outputs rescaled by", "1", _factors(chosen.exits), spec
