@@ -18,7 +18,7 @@ beyond the limit, and divides behind the second, which is an operator like any o
 
 Inside a circuit a table has to read what EZKL believes it reads. The shift multiplies by 2**k, and
 EZKL takes that for a change of scale, too: what is behind it is y at scale t - k, and said to be.
-ONNX shifts integers only; EZKL's loader shifts what it is given, and nobody else loads that file.
+ONNX shifts integers only; EZKL's loader shifts what it is given, and no other prover loads that.
 
 Source: EZKL 23.0.5 `src/graph/utilities.rs` new_op_from_onnx (Mul by a power of two below 1,
 ShiftLeft), `src/graph/node.rs` RebaseScale. Measured: tests/test_descent.py, tests/test_exit.py,

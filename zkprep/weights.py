@@ -1,9 +1,7 @@
 """What rewrite groups take, in numbers that add up: the weights by which cuts are chosen.
 
-A group may hand its tensors on at the scale they have grown to, for a later slice to divide. Not
-where a static table follows before a slice that can: a table holds no more bits than it must, EZKL
-divides nothing below the scale of what a slice reads, and only one of operators like Relu, without
-products, can be given less.
+A group may hand its tensors on at the scale they have grown to, for a later slice to divide, in
+front of a static table too (zkprep.tune.landings).
 """
 
 from collections import Counter
@@ -34,7 +32,6 @@ class Weights(NamedTuple):
     divided: int = 0
     depth: float = 0
     handed_on: int = 0
-    prompt: int = 0
     checked: int = 0
     sorted: int = 0
     looked_up: int = 0
@@ -96,25 +93,16 @@ def group_weights(
 
 def weigh(graph: "nx.DiGraph[str]", weights: Mapping[str, Weights]) -> None:
     """Give each node of a graph of groups its weights."""
-    tables: set[str] = set()  # groups that have to read what has been divided
     beside = _beside(graph, weights)
-    for group in reversed(list(nx.topological_sort(graph))):
+    for group in graph:
         own = weights.get(group, Weights())
-        own = own._replace(depth=own.depth / beside[group])
-        if not tables.isdisjoint(graph.successors(group)):
-            own = own._replace(prompt=own.divided)
-            if own.divided or not own.checked:
-                tables.add(group)
-        if own.looked_up:
-            tables.add(group)
-        graph.nodes[group]["weights"] = own
+        graph.nodes[group]["weights"] = own._replace(depth=own.depth / beside[group])
 
 
-def whole_load(model: ir.Model, spec: CircuitSpec, *, prompt: bool = False) -> Loads:
-    """The load of a model in one slice; `prompt`: a static table in another slice follows it."""
+def whole_load(model: ir.Model, spec: CircuitSpec) -> Loads:
+    """The load of a model in one slice."""
     read, made = (sum(map(elements, side)) for side in (model.graph.inputs, model.graph.outputs))
-    own = model_weights(model, spec)
-    return loads(own._replace(prompt=own.divided * prompt), read, made, spec)
+    return loads(model_weights(model, spec), read, made, spec)
 
 
 def _beside(graph: "nx.DiGraph[str]", weights: Mapping[str, Weights]) -> dict[str, int]:

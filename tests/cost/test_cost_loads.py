@@ -47,7 +47,7 @@ def test_cells_are_rounded_up_by_less_than_two_percent() -> None:
     assert Prices(SPEC).seconds(loads(cells=950_000))[0] < exact
 
 
-BUSY = {name: 100 for name in FIELDS if name not in ("sorted", "looked_up", "prompt", "depth")}
+BUSY = {name: 100 for name in FIELDS if name not in ("sorted", "looked_up", "depth")}
 
 
 @pytest.mark.parametrize("limits", [(None, None), (400_000_000, None), (None, 15)])
@@ -89,11 +89,19 @@ def test_products_are_divided_later_or_never_where_that_is_cheaper() -> None:
     assert never < beside_relu < 140_000 + 10_000 * division(SPEC)
 
 
-@pytest.mark.parametrize("needs", ["looked_up", "prompt"])
-def test_products_beside_a_table_are_divided_at_once(needs: str) -> None:
-    load = loads(cells=140_000, divided=10_000, depth=1, handed_on=5000, **{needs: 1})
+def test_what_a_table_reads_is_divided_and_nothing_else() -> None:
+    load = loads(cells=140_000, divided=10_000, depth=1, handed_on=5000, looked_up=[1, 700])
     least = CircuitSpec(decomp_legs=1)
-    assert Prices(SPEC).cells(load)[0] == 140_000 + 10_000 * division(least)
+    few, more = Prices(SPEC).cells(load)
+    assert more - few >= 699 * division(least)
+    assert more < 140_000 + 10_000 * division(least)
+
+
+def test_far_along_a_chain_one_product_of_several_is_divided() -> None:
+    chain = {"cells": 140_000, "divided": 10_000, "checked": 1}
+    near, far, farther = Prices(SPEC).cells(loads(**chain, depth=[3, 8, 10_000]))
+    at_once = 140_000 + 10_000 * division(CircuitSpec(decomp_legs=1))
+    assert near < far < farther < 140_000 + (at_once - 140_000) / 2
 
 
 def test_no_slice_hands_on_more_bits_than_it_may_put_out() -> None:

@@ -76,12 +76,6 @@ def branches(activation: str) -> Net:
 def test_of_branches_one_counts_as_deep(tmp_path: Path) -> None:
     weights = weighed(prepared(tmp_path, branches("Relu")))
     assert [weights[f"n_{name}"].depth for name in "uvswy"] == [0.5, 0.5, 0, 1, 0]
-    assert sum(one.prompt for one in weights.values()) == 0
-
-
-def test_a_table_calls_for_division_before_it(tmp_path: Path) -> None:
-    weights = weighed(prepared(tmp_path, branches("Tanh")))
-    assert [weights[f"n_{name}"].prompt > 0 for name in "uvswy"] == [True, True, False, True, False]
 
 
 def test_weights_add_up_to_the_circuit(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ lookup arguments.
 When to divide back to a scale is chosen later, for each slice, so a price is the least of
 
 - at once: every product is divided back where it is made;
-- later: values of L digits of `_DIGIT` bits hold that many products one after the other, and only
-  what is beyond is divided; every checked value has L digits. Not where a static table is or
-  reads the slice, because it would have to hold as many bits;
+- later: values of L digits of `_DIGIT` bits hold that many products one after the other, and then
+  one of so many is divided; every checked value has L digits. What a static table reads is divided
+  in any case, because the table would have to hold as many bits (zkprep.tune.landings);
 - never: a slice that checks nothing hands its outputs on at the scale they have grown to. A later
   slice that checks ranges anyway divides them, which is added; hence only while they stay below
   what a slice may put out.
@@ -67,10 +67,9 @@ class Loads:
         divided: values to be divided back to a scale, if each is at once.
         depth: products one after the other, at most, that call for it.
         handed_on: elements that leave such operators.
-        prompt: those of the divided that a static table is to follow; what counts is whether any.
         checked: values that are range-checked besides.
         sorted: elements made by sorting; what counts is whether there are any.
-        looked_up: elements looked up in static tables, likewise.
+        looked_up: elements looked up in static tables.
     """
 
     cells: Floats
@@ -78,7 +77,6 @@ class Loads:
     divided: Floats
     depth: Floats
     handed_on: Floats
-    prompt: Floats
     checked: Floats
     sorted: Floats
     looked_up: Floats
@@ -122,20 +120,18 @@ class Prices:
     def _ways(self, loads: Loads) -> tuple["_Way", "_Way"]:
         """What each slice comes to where it divides, and where it never does."""
         scale = max(self.spec.input_scale, self.spec.param_scale)
-        checks = loads.divided + loads.checked > 0
+        checks = loads.divided + loads.checked + loads.looked_up > 0
         shuffles, tables = loads.sorted > 0, loads.looked_up > 0
-        at_once = tables | (loads.prompt > 0)
         divides = np.full(len(loads), np.inf)
         for legs in LEGS:
             held = (_DIGIT * legs - _VALUE) // scale
             spec = replace(self.spec, decomp_legs=legs)
             if held >= 1:
-                share = np.clip(1 - (held - 1) / np.maximum(loads.depth, 1), 0, 1)
-                share = np.where(at_once, 1, share)
+                divided = np.maximum(loads.divided * _share(loads.depth, held), loads.looked_up)
                 taken = loads.cells + loads.checked * decomposition(spec)
-                divides = np.minimum(divides, taken + loads.divided * share * division(spec))
+                divides = np.minimum(divides, taken + divided * division(spec))
         grown = (1 + loads.depth) * scale + _VALUE
-        never = ~shuffles & ~at_once & (loads.checked == 0) & (grown <= _HANDED_ON_BITS)
+        never = ~shuffles & ~tables & (loads.checked == 0) & (grown <= _HANDED_ON_BITS)
         handed = loads.handed_on * _HANDED_ON
         cells = np.where(never, loads.cells, np.inf)
         return (
@@ -200,6 +196,16 @@ class _Kind(NamedTuple):
     def of(cls, bits: int) -> "_Kind":
         """Of the three lowest bits of a key."""
         return cls(bool(bits & 4), bool(bits & 2), bool(bits & 1))
+
+
+def _share(depth: Floats, held: int) -> Floats:
+    """Of the values that could be divided, those that are, where digits hold `held` products.
+
+    All where they hold one; else none of the first held - 1 products, and then one of as many.
+    """
+    if held == 1:
+        return np.ones_like(depth)
+    return np.clip(1 / (held - 1) - 1 / np.maximum(depth, 1), 0, 1)
 
 
 def _place(cells: Floats) -> NDArray[np.int64]:

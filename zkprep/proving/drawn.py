@@ -1,6 +1,6 @@
 """A slicing as reports show it: slices, prepared operators, the tensors between them."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 import onnx_ir as ir
 from msgspec.structs import replace
@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import predict
 from zkprep.cost.loads import Prices
-from zkprep.groups import elements, rewrite_groups
+from zkprep.groups import elements
 from zkprep.model import input_specs, output_specs
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import SliceReport
-from zkprep.slices import Slice, Slicing, group_graph, planned
+from zkprep.slices import Slice, Slicing, planned
 from zkprep.twins import firsts, structure
 from zkprep.weights import whole_load
 
@@ -34,10 +34,9 @@ def drawn(slicing: Slicing, specs: Sequence[CircuitSpec] = ()) -> Cut:
         )
         for node in nodes
     ]
-    prompt = _prompt(slicing, specs[0])
     first = firsts([structure(piece.prepared) for piece in slicing.slices])
     slices = [
-        _slice(piece, spec, slicing.slices[twin].name if twin < index else "", prompt)
+        _slice(piece, spec, slicing.slices[twin].name if twin < index else "")
         for index, (piece, spec, twin) in enumerate(zip(slicing.slices, specs, first, strict=True))
     ]
     return Cut(slices=slices, operators=operators, tensors=_tensors(slicing, nodes))
@@ -63,18 +62,9 @@ def drawn_as_reported(
     )
 
 
-def _prompt(slicing: Slicing, spec: CircuitSpec) -> set[str]:
-    """Nodes whose products a static table follows, in this slice or in a later one."""
-    prepared = slicing.prepared
-    groups = rewrite_groups(prepared.normalised, prepared.sites)
-    weights = group_graph(prepared, groups, spec).nodes(data="weights")
-    waiting = {group for group, own in weights if own.prompt}
-    return {str(n.name) for n in prepared.normalised.graph if groups[str(n.name)] in waiting}
-
-
-def _slice(piece: Slice, spec: CircuitSpec, twin: str, prompt: Set[str]) -> CutSlice:
+def _slice(piece: Slice, spec: CircuitSpec, twin: str) -> CutSlice:
     inputs, outputs = input_specs(piece.prepared), output_specs(piece.prepared)
-    load = whole_load(piece.prepared, spec, prompt=not prompt.isdisjoint(piece.nodes))
+    load = whole_load(piece.prepared, spec)
     prices = Prices(spec)
     return CutSlice(
         name=piece.name,

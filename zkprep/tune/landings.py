@@ -24,7 +24,7 @@ from zkprep.tune.points import Held, settled
 MULTIPLIERS = (2, 3, 4)
 """Tried besides the largest."""
 
-NEAREST = 8
+NEAREST = 6
 """Tensors that are tried for every node that divides, the smallest."""
 
 Places = frozenset[int]
@@ -44,10 +44,12 @@ class Priced(Held, Protocol):
 def landed(circuits: Priced, start: Point, scale: int, *, last: bool) -> Iterator[Point]:
     """`start` under several multipliers, with the landings at `scale` that pay.
 
+    None where what is read does not descend to `scale`, which costs no more.
+
     `last`: no other slice reads the outputs.
     """
     largest = LARGEST_SCALE // max(start.input_scale, start.param_scale, 1)
-    for multiplier in sorted({*MULTIPLIERS, largest}):
+    for multiplier in sorted({*MULTIPLIERS, largest} if start.input_scale <= scale else ()):
         if 1 < multiplier <= min(largest, circuits.limits.multiplier):
             found = _Search(circuits, start._replace(multiplier=multiplier), scale, last).best()
             if found is not None:
