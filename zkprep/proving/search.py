@@ -10,7 +10,7 @@ from math import inf
 
 from zkprep.cost.circuit import layout
 from zkprep.cost.work import predict
-from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge
+from zkprep.errors import Disagreement, Imprecise, RangeExceeded, TooLarge, ZkprepError
 from zkprep.options import ENOUGH, SCALES, Links
 from zkprep.proving import prover
 from zkprep.proving.cutting import cut_and_size, estimated_whole
@@ -93,8 +93,8 @@ def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
     it about. None are tried beyond ENOUGH before ENOUGH itself.
     Returns besides whether any circuits that were not fine had landings.
     """
-    scale = job.options.scale
-    scales, cares = list(SCALES if scale is None else (scale,)), list(every)
+    given, cares = job.options.scale, list(every)
+    scales = list(SCALES) if given is None else [given]
     coarse: Imprecise | None = None
     doubt: RangeExceeded | Disagreement | None = None
     landed = False
@@ -106,8 +106,7 @@ def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
             made = sized["prepared"]
             landing = any(one.spec.landings for one in made)
             few = len(scales) > 1 and scales[0] < ENOUGH
-            argmax = few or job.options.keeps_argmax
-            _require_fine(job, made, argmax=argmax)
+            _require_fine(job, made, argmax=few or job.options.keeps_argmax)
         except Imprecise as error:
             if len(scales) == 1:
                 raise
@@ -126,13 +125,18 @@ def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
                 # A quotient by what is nearly 0 at this scale is smaller at a finer one.
                 scales, cares = scales[1:], list(every)
             else:
-                if coarse is not None and isinstance(error, RangeExceeded):
-                    error.hint = f"with fewer bits, {coarse}; a larger --tolerance may do"
-                raise
+                raise _between(coarse, error) from error.__cause__
         else:
             found = [(job.fit, made), *_coarser(job, made)]
             return *min(found, key=lambda one: _spent(one[1])), landed
         landed = landed or landing
+
+
+def _between(coarse: Imprecise | None, error: ZkprepError) -> ZkprepError:
+    """The last refusal, which says where the bits it finds too many are needed."""
+    if coarse is not None and isinstance(error, RangeExceeded):
+        error.hint = f"with fewer bits, {coarse}; a larger --tolerance may do"
+    return error
 
 
 def _finer(scales: Sequence[int], bits: int) -> list[int]:
