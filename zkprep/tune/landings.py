@@ -24,7 +24,7 @@ from zkprep.tune.points import Held, settled
 MULTIPLIERS = (2, 3, 4)
 """Tried besides the largest."""
 
-NEAREST = 6
+NEAREST = 4
 """Tensors that are tried for every node that divides, the smallest."""
 
 Places = frozenset[int]
