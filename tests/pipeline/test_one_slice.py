@@ -13,20 +13,30 @@ from zkprep.proving.job import Fit, Job
 
 
 class Prover:
-    """What searches find: CPU seconds of the cut, in so many slices, and of one slice."""
+    """What searches find: CPU seconds of the cut, in so many slices, and of one slice.
 
-    def __init__(self, cut: float | Exception, whole: float | Exception, slices: int = 3) -> None:
+    `refused`: into how many slices the model was cut where that was not fine.
+    """
+
+    def __init__(
+        self,
+        cut: float | Exception,
+        whole: float | Exception,
+        slices: int = 3,
+        refused: tuple[int, ...] = (),
+    ) -> None:
         self.made = {False: cut, True: whole}
         self.slices = slices
+        self.refused = [[0.0] * count for count in refused]
         self.asked: list[bool] = []
 
-    def found(self, job: Job) -> tuple[Fit, list[float]]:
+    def found(self, job: Job) -> tuple[Fit, list[float], list[list[float]]]:
         self.asked.append(job.fit.whole)
         seconds = self.made[job.fit.whole]
         if isinstance(seconds, Exception):
             raise seconds
         count = 1 if job.fit.whole else self.slices
-        return replace(job.fit, scale=9), [seconds / count] * count
+        return replace(job.fit, scale=9), [seconds / count] * count, self.refused
 
 
 def chosen(
@@ -59,6 +69,15 @@ def test_the_cut_is_kept_where_one_slice_is_none(
     monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
     assert chosen(monkeypatch, Prover(30.0, refusal), estimate=30.0) == Fit(scale=9)
+
+
+@pytest.mark.parametrize(("refused", "asked"), [((1, 1), [False]), ((2, 1), [False, True])])
+def test_one_slice_may_do_with_fewer_bits_than_a_cut_that_was_too_coarse(
+    monkeypatch: pytest.MonkeyPatch, refused: tuple[int, ...], asked: list[bool]
+) -> None:
+    prover = Prover(30.0, 29.0, slices=1, refused=refused)
+    assert chosen(monkeypatch, prover, estimate=30.0).whole == asked[-1]
+    assert prover.asked == asked
 
 
 def test_one_slice_is_kept_where_there_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:

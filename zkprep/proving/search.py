@@ -24,6 +24,9 @@ CARES: tuple[Care, ...] = ((4, 16, True), (4, 16, False), (4, 1, False), (1024, 
 _DOUBT = 1.25
 """How much less than its price one slice may turn out to cost."""
 
+_Found = tuple[Fit, list[Sized], list[list[Sized]]]
+"""A fit, its circuits, and those that were refused on the way to it."""
+
 _UNFIT = (TooLarge, Imprecise, RangeExceeded, Disagreement)
 
 
@@ -37,21 +40,21 @@ def cheapest(job: Job) -> Fit:
         TooLarge: no cut keeps the limits.
     """
     try:
-        fit, sized = _found(job)
-    except _UNFIT as refused:
+        fit, sized, refused = _found(job)
+    except _UNFIT as error:
         if not _may_be_whole(job) or estimated_whole(job) == inf:
             raise
         try:
             return _found(_whole(job))[0]
         except _UNFIT:
-            raise refused from None  # one slice was ours to try: what was asked for is the cut
-    if len(sized) == 1 or not _may_be_whole(job):
+            raise error from None  # one slice was ours to try: what was asked for is the cut
+    if all(len(made) <= 1 for made in (sized, *refused)) or not _may_be_whole(job):
         return fit
     spent = _spent(sized)
     if estimated_whole(job) > _DOUBT * spent:
         return fit
     try:
-        whole, one = _found(_whole(job))
+        whole, one, _ = _found(_whole(job))
     except _UNFIT:
         return fit
     return whole if _spent(one) <= spent else fit
@@ -73,38 +76,35 @@ def _spent(sized: list[Sized]) -> float:
     return sum(predict(layout(one.settings)).prove_cpu_seconds for one in sized)
 
 
-def _found(job: Job) -> tuple[Fit, list[Sized]]:
+def _found(job: Job) -> _Found:
     """The cheapest circuits that are fine enough; without landings too, where these went wrong."""
-    fit, sized, doubted = _raised(job, CARES)
-    if doubted:
+    fit, sized, refused = _raised(job, CARES)
+    if any(_lands(made) for made in refused):
         try:
-            other, others, _ = _raised(job, CARES[1:])
+            other, others, more = _raised(job, CARES[1:])
         except _UNFIT:
-            return fit, sized
+            return fit, sized, refused
         if _spent(others) < _spent(sized):
-            return other, others
-    return fit, sized
+            return other, others, [*refused, *more]
+    return fit, sized, refused
 
 
-def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
+def _raised(job: Job, every: Sequence[Care]) -> _Found:
     """Raise the scale while the chain is too coarse; take more care where a circuit is wrong.
 
     The argmax has to agree; under a large tolerance only while more bits, up to ENOUGH, may bring
     it about. None are tried beyond ENOUGH before ENOUGH itself.
-    Returns besides whether any circuits that were not fine had landings.
     """
     given, cares = job.options.scale, list(every)
     scales = list(SCALES) if given is None else [given]
     coarse: Imprecise | None = None
     doubt: RangeExceeded | Disagreement | None = None
-    landed = False
+    refused: list[list[Sized]] = []
     while True:
         job = replace(job, fit=Fit(scales[0], *cares[0], whole=job.fit.whole))
-        landing = False
+        made: list[Sized] = []
         try:
-            _, sized = cut_and_size(job)
-            made = sized["prepared"]
-            landing = any(one.spec.landings for one in made)
+            made = cut_and_size(job)[1]["prepared"]
             few = len(scales) > 1 and scales[0] < ENOUGH
             _require_fine(job, made, argmax=few or job.options.keeps_argmax)
         except Imprecise as error:
@@ -120,16 +120,19 @@ def _raised(job: Job, every: Sequence[Care]) -> tuple[Fit, list[Sized], bool]:
         except (RangeExceeded, Disagreement) as error:
             doubt = error
             if len(cares) > 1:
-                cares = [one for one in cares[1:] if landing or one[:2] != cares[0][:2]]
+                cares = [one for one in cares[1:] if _lands(made) or one[:2] != cares[0][:2]]
             elif len(scales) > 1 and isinstance(error, RangeExceeded):
                 # A quotient by what is nearly 0 at this scale is smaller at a finer one.
                 scales, cares = scales[1:], list(every)
             else:
                 raise _between(coarse, error) from error.__cause__
         else:
-            found = [(job.fit, made), *_coarser(job, made)]
-            return *min(found, key=lambda one: _spent(one[1])), landed
-        landed = landed or landing
+            return *_with_fewest_bits(job, made), refused
+        refused.append(made)
+
+
+def _lands(sized: Sequence[Sized]) -> bool:
+    return any(one.spec.landings for one in sized)
 
 
 def _between(coarse: Imprecise | None, error: ZkprepError) -> ZkprepError:
@@ -145,6 +148,12 @@ def _finer(scales: Sequence[int], bits: int) -> list[int]:
     if scales[0] < ENOUGH:
         least = min(least, ENOUGH)
     return [one for one in scales if one >= least] or [scales[-1]]
+
+
+def _with_fewest_bits(job: Job, sized: list[Sized]) -> tuple[Fit, list[Sized]]:
+    """The cheapest of a fit and of those with fewer bits."""
+    found = [(job.fit, sized), *_coarser(job, sized)]
+    return min(found, key=lambda one: _spent(one[1]))
 
 
 def _coarser(job: Job, sized: list[Sized]) -> Iterator[tuple[Fit, list[Sized]]]:
