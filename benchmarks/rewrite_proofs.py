@@ -26,9 +26,8 @@ from zkprep.cost.circuit import TABLE_RESERVED_ROWS
 from zkprep.cost.machine import constants
 from zkprep.cost.price import SCALE
 from zkprep.errors import RangeExceeded, ZkprepError
-from zkprep.events import silent
 from zkprep.execute.local import local_executor
-from zkprep.inputs import read_input
+from zkprep.models.inputs import read_input
 from zkprep.options import Baselines, Options, parse_memory
 from zkprep.passes.base import PassResult
 from zkprep.prepare import Prepared, prepare
@@ -39,8 +38,9 @@ from zkprep.proving.boundary import Boundary
 from zkprep.proving.fidelity import compare
 from zkprep.proving.job import Job
 from zkprep.report.types import SliceReport
-from zkprep.slices import Slice
-from zkprep.store import open_run
+from zkprep.runs.events import silent
+from zkprep.runs.store import open_run
+from zkprep.slicing.slices import Slice
 
 SECONDS = 1800.0
 """Wall time that a call of the prover's may take."""
@@ -144,7 +144,7 @@ def _only(rewriting: bool) -> Iterator[None]:
 
     with (
         mock.patch("zkprep.prepare.rewrite", nothing),
-        mock.patch("zkprep.splitting.apply.rewrite", nothing),
+        mock.patch("zkprep.slicing.splitting.apply.rewrite", nothing),
     ):
         yield
 

@@ -24,14 +24,14 @@ from circuits.facts import facts
 from zkprep import passes
 from zkprep.cost.price import price
 from zkprep.cost.profile import CAUSES, profile
-from zkprep.groups import elements
-from zkprep.model import load
+from zkprep.models.model import load
 from zkprep.options import TOLERANCE
 from zkprep.passes.base import run_passes
 from zkprep.passes.behead import behead
 from zkprep.passes.circuit import ROUNDS, circuit_passes
 from zkprep.passes.normalise import normalise
 from zkprep.report.figures import MISSING, count, percent, seconds, share, size
+from zkprep.slicing.groups import elements
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/rewrites.md"

@@ -22,7 +22,6 @@ from zkprep import pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.cost.machine import cpu_name
-from zkprep.events import Event
 from zkprep.execute.cluster import ray_executor
 from zkprep.execute.local import local_executor
 from zkprep.execute.schedule import SERIAL, Step, bound, plan, play
@@ -30,6 +29,7 @@ from zkprep.execute.task import Executor, Need
 from zkprep.options import Baselines, Options, parse_memory
 from zkprep.report.types import Report, dump
 from zkprep.room import Room
+from zkprep.runs.events import Event
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "circuits/digits"

@@ -19,11 +19,11 @@ import onnx
 from msgspec.structs import replace
 from onnx import numpy_helper
 
-from zkprep import srs
+from zkprep.backends import srs
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.calibrate import calibrate
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS
+from zkprep.proving.calibrate import calibrate
 from zkprep.proving.prover import proof_bytes
 from zkprep.proving.sized import input_data
 

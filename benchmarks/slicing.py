@@ -20,15 +20,15 @@ import slicer
 from benchmarks import weighted
 from circuits import make
 from zkprep.errors import TooLarge
-from zkprep.inputs import read_input
-from zkprep.model import Feeds
+from zkprep.models.inputs import read_input
+from zkprep.models.model import Feeds
 from zkprep.options import Options, parse_memory
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import cutting
 from zkprep.proving.drawn import drawn
 from zkprep.report.cut import Cut, CutSlice
 from zkprep.report.figures import count, percent, plain, seconds, size
-from zkprep.slices import Slicing, apply_cut, check_chain
+from zkprep.slicing.slices import Slicing, apply_cut, check_chain
 
 DOCUMENT = Path("docs/slicing.md")
 HEAD = Path(__file__).parent / "slicing.md.in"

@@ -22,8 +22,8 @@ from benchmarks.baseline import MEMORY, Cost, prepared, recorded
 from circuits import make
 from zkprep import api
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.cli.progress import progress
 from zkprep.options import Baselines, Options, parse_memory
-from zkprep.progress import progress
 from zkprep.report.figures import count, seconds, share, size
 from zkprep.report.types import Counts, Fidelity, Machine, Measured, Report
 

@@ -23,9 +23,8 @@ from benchmarks import tables
 from circuits.make import build
 from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.events import silent
 from zkprep.execute.local import local_executor
-from zkprep.inputs import read_input
+from zkprep.models.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
@@ -33,7 +32,8 @@ from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.report.figures import count, seconds, share, size
 from zkprep.report.types import SliceReport
-from zkprep.store import open_run
+from zkprep.runs.events import silent
+from zkprep.runs.store import open_run
 
 RESULTS = Path(__file__).parent / "tuning.json"
 CASES = (

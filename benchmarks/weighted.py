@@ -11,9 +11,8 @@ import msgspec
 import onnx_ir as ir
 
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.events import silent
 from zkprep.execute.local import local_executor
-from zkprep.inputs import read_input
+from zkprep.models.inputs import read_input
 from zkprep.options import Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import prover
@@ -22,8 +21,9 @@ from zkprep.proving.baselines import ANY_ERROR
 from zkprep.proving.fidelity import compare
 from zkprep.proving.job import Job
 from zkprep.report.types import SliceReport, Variant
-from zkprep.slices import apply_cut, check_chain
-from zkprep.store import open_run
+from zkprep.runs.events import silent
+from zkprep.runs.store import open_run
+from zkprep.slicing.slices import apply_cut, check_chain
 
 NOTE = "one slice per operator with weights, each as EZKL calibrates it; not linked"
 OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from forked import servers
 
-from zkprep import srs
+from zkprep.backends import srs
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import Srs
 from zkprep.cost.machine import Calibration, cpu_name, keep
 from zkprep.cost.work import REFERENCE
-from zkprep.srs import Srs
 
 LARGEST_LOGROWS = 13
 

@@ -24,16 +24,18 @@ import onnx
 from honest_chain import Example, places
 from real_chain import BACKEND, check, hidden_chain, open_chain
 
-from zkprep import audit, chain, pipeline, srs
+from zkprep import pipeline
+from zkprep.backends import srs
 from zkprep.backends.fake import FakeBackend
+from zkprep.backends.srs import Srs
+from zkprep.backends.srs_file import read_identity
 from zkprep.errors import VerificationError
-from zkprep.evidence import SliceFiles
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
-from zkprep.public import read_public
-from zkprep.srs import Srs
-from zkprep.srs_file import read_identity
-from zkprep.trust import SrsFiles
-from zkprep.verdict import Obligation, Policy, Verdict
+from zkprep.verifying import audit, chain
+from zkprep.verifying.evidence import SliceFiles
+from zkprep.verifying.public import read_public
+from zkprep.verifying.trust import SrsFiles
+from zkprep.verifying.verdict import Obligation, Policy, Verdict
 
 SLOW_SECONDS = 20.0
 REAL_EVERY = 50

@@ -18,13 +18,10 @@ from typing import Any
 
 import msgspec
 
-from zkprep.chain import verify
 from zkprep.circuit import CircuitSpec, canonical_settings
-from zkprep.errors import ProofRejected
-from zkprep.evidence import SliceFiles
-from zkprep.felts import encode
-from zkprep.points import srs_identity
-from zkprep.statement import (
+from zkprep.claims.felts import encode
+from zkprep.claims.points import srs_identity
+from zkprep.claims.statement import (
     ModelDigests,
     OuterPort,
     Port,
@@ -35,8 +32,11 @@ from zkprep.statement import (
     Statement,
     Wire,
 )
-from zkprep.trust import SrsFiles
-from zkprep.verdict import Obligation, Policy, Verdict
+from zkprep.errors import ProofRejected
+from zkprep.verifying.chain import verify
+from zkprep.verifying.evidence import SliceFiles
+from zkprep.verifying.trust import SrsFiles
+from zkprep.verifying.verdict import Obligation, Policy, Verdict
 
 MAC_KEY = b"known to the toy prover alone"
 SPEC = CircuitSpec(decomp_base=1000, logrows=10, checks_boundary=False, lookup_range=(-1000, 1000))

@@ -19,16 +19,16 @@ import msgspec
 import onnx
 from honest_chain import OTHER_X, SPEC, Example, X, honest_statement, instances, raw, sha
 
-from zkprep.audit import check_proofs
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import CEREMONY, CEREMONY_VERIFIER, Srs, verifier_file
 from zkprep.circuit import CircuitSpec
-from zkprep.claim import OuterPort, Port, PortRef, Preparation, Statement, Wire
-from zkprep.claim import Srs as PinnedSrs
-from zkprep.evidence import SliceFiles
-from zkprep.felts import encode
-from zkprep.srs import CEREMONY, CEREMONY_VERIFIER, Srs, verifier_file
-from zkprep.trust import SrsFiles
-from zkprep.verdict import Obligation, Policy
+from zkprep.claims.claim import OuterPort, Port, PortRef, Preparation, Statement, Wire
+from zkprep.claims.claim import Srs as PinnedSrs
+from zkprep.claims.felts import encode
+from zkprep.verifying.audit import check_proofs
+from zkprep.verifying.evidence import SliceFiles
+from zkprep.verifying.trust import SrsFiles
+from zkprep.verifying.verdict import Obligation, Policy
 
 BACKEND = EzklBackend(seconds=60)
 replace = msgspec.structs.replace

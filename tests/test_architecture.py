@@ -17,57 +17,17 @@ SOURCES = sorted(
 
 # Lowest first; a module imports its own layer and those below.
 LAYERS = (
-    {"zkprep", "zkprep.errors"},
-    {
-        "zkprep.felts",
-        "zkprep.files",
-        "zkprep.points",
-        "zkprep.limits",
-        "zkprep.ordering",
-        "zkprep.outline",
-        "zkprep.sparse",
-        "zkprep.splicing",
-        "zkprep.circuit",
-        "zkprep.claim",
-        "zkprep.choices",
-        "zkprep.room",
-        "zkprep.events",
-    },
-    {"zkprep.onnx_file", "zkprep.input_file"},
-    {
-        "zkprep.heads",
-        "zkprep.model",
-        "zkprep.inputs",
-        "zkprep.options",
-        "zkprep.twins",
-        "zkprep.allowed",
-        "zkprep.wellformed",
-        "zkprep.statement",
-    },
-    {"zkprep.verdict"},
-    {"zkprep.passes", "zkprep.cost", "zkprep.backends", "zkprep.evidence", "zkprep.trust"},
-    {
-        "zkprep.srs",
-        "zkprep.support",
-        "zkprep.bounds",
-        "zkprep.srs_file",
-        "zkprep.groups",
-        "zkprep.weights",
-        "zkprep.chain",
-        "zkprep.public",
-        "zkprep.stages",
-        "zkprep.store",
-        "zkprep.prepare",
-        "zkprep.descent",
-        "zkprep.splitting",
-    },
-    {"zkprep.slices", "zkprep.tune", "zkprep.report", "zkprep.progress", "zkprep.fusing"},
-    {"zkprep.execute"},
-    {"zkprep.runs"},
-    {"zkprep.proving", "zkprep.calibrate"},
-    {"zkprep.rebuild", "zkprep.audit", "zkprep.opinion"},
+    {"zkprep", "zkprep.errors", "zkprep.room"},
+    {"zkprep.circuit", "zkprep.files", "zkprep.options"},
+    {"zkprep.claims", "zkprep.cost", "zkprep.models"},
+    {"zkprep.backends", "zkprep.bounds", "zkprep.passes", "zkprep.report"},
+    {"zkprep.fusing", "zkprep.runs", "zkprep.support", "zkprep.tune"},
+    {"zkprep.execute", "zkprep.prepare"},
+    {"zkprep.slicing"},
+    {"zkprep.proving"},
+    {"zkprep.checking", "zkprep.verifying"},
     {"zkprep.publish"},
-    {"zkprep.pipeline", "zkprep.check"},
+    {"zkprep.pipeline"},
     {"zkprep.api"},
     {"zkprep.cli"},
 )
@@ -147,12 +107,22 @@ def test_no_import_cycles() -> None:
     assert list(nx.simple_cycles(graph)) == []
 
 
+def test_packages_import_one_way() -> None:
+    packages: nx.DiGraph[str] = nx.DiGraph()
+    for name, used in _graph().edges:
+        here, there = (".".join(one.split(".")[:2]) for one in (name, used))
+        if "zkprep" not in (here, there) and here != there:
+            packages.add_edge(here, there)
+    assert list(nx.simple_cycles(packages)) == []
+
+
 def test_one_place_imports_ezkl() -> None:
     assert _importers("ezkl") == {"zkprep.backends.worker"}
 
 
 def test_one_place_imports_slicer() -> None:
-    assert {name for name in _importers("slicer") if name.startswith("zkprep")} == {"zkprep.slices"}
+    users = {name for name in _importers("slicer") if name.startswith("zkprep")}
+    assert users == {"zkprep.slicing.slices"}
 
 
 def test_slicer_knows_only_graphs_and_numbers() -> None:
@@ -167,22 +137,22 @@ def test_slicer_knows_only_graphs_and_numbers() -> None:
 
 
 def test_chain_is_pure() -> None:
-    reached = nx.descendants(_graph(), "zkprep.chain") - {"zkprep"}
+    reached = nx.descendants(_graph(), "zkprep.verifying.chain") - {"zkprep"}
     assert reached <= {
-        "zkprep.statement",
-        "zkprep.wellformed",
-        "zkprep.allowed",
-        "zkprep.claim",
-        "zkprep.evidence",
-        "zkprep.trust",
+        "zkprep.claims.statement",
+        "zkprep.claims.wellformed",
+        "zkprep.claims.allowed",
+        "zkprep.claims.claim",
+        "zkprep.verifying.evidence",
+        "zkprep.verifying.trust",
         "zkprep.circuit",
-        "zkprep.felts",
-        "zkprep.heads",
-        "zkprep.points",
-        "zkprep.verdict",
+        "zkprep.claims.felts",
+        "zkprep.claims.heads",
+        "zkprep.claims.points",
+        "zkprep.verifying.verdict",
         "zkprep.errors",
     }
-    for module in ("zkprep.chain", *reached):
+    for module in ("zkprep.verifying.chain", *reached):
         assert _imports(MODULES[module]).isdisjoint({"pathlib", "os", "subprocess", "tempfile"})
 
 

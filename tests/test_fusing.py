@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 import zkprep
 from zkprep.errors import InputError, PassError
 from zkprep.fusing import fuse, fuse_file, fuse_model
-from zkprep.model import Runner, load, load_lazily, seeded_inputs, serialize
-from zkprep.outline import is_lazy
+from zkprep.models.model import Runner, load, load_lazily, seeded_inputs, serialize
+from zkprep.models.outline import is_lazy
 from zkprep.passes import base, evaluators, oracle
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.passes.oracle import worst_error

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from zkprep import audit, pipeline
+from zkprep import pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.check import CheckReport, check
-from zkprep.events import Notify, silent
+from zkprep.checking.check import CheckReport, check
 from zkprep.execute.task import Executor
 from zkprep.files import file_digest, write_atomically
 from zkprep.fusing import fuse_file, fuse_model
-from zkprep.model import save
+from zkprep.models.model import save
 from zkprep.options import Options
 from zkprep.prepare import prepare
 from zkprep.proving import cutting
@@ -21,8 +20,10 @@ from zkprep.proving.drawn import drawn
 from zkprep.report import compare as comparing
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import Report, read_report
-from zkprep.slices import Slicing
-from zkprep.verdict import Verdict
+from zkprep.runs.events import Notify, silent
+from zkprep.slicing.slices import Slicing
+from zkprep.verifying import audit
+from zkprep.verifying.verdict import Verdict
 
 __all__ = [
     "check_model",
@@ -90,7 +91,7 @@ def check_model(
     *,
     backend: Backend | None = None,
 ) -> CheckReport:
-    """See `zkprep.check.check`; EZKL by default, with a time limit per question."""
+    """See `zkprep.checking.check.check`; EZKL by default, with a time limit per question."""
     return check(path, dims or {}, backend or EzklBackend(seconds=CHECK_SECONDS))
 
 
@@ -130,7 +131,7 @@ def verify(
     told: Path | None = None,
     backend: Backend | None = None,
 ) -> Verdict:
-    """See `zkprep.audit.verify`; EZKL by default."""
+    """See `zkprep.verifying.audit.verify`; EZKL by default."""
     return audit.verify(
         public,
         backend or EzklBackend(),

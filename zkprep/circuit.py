@@ -50,11 +50,12 @@ class CircuitSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             False the verifier has to. Committed tensors EZKL never checks.
         integer_constants: all-integer constants are taken at scale 0.
         descents: for each input the bits by which its own scale exceeds `input_scale`, taken off
-            by a Mul at its entry (zkprep.descent); left out where none has any.
+            by a Mul at its entry (zkprep.tune.descent); left out where none has any.
         exits: for each output the bits by which the circuit's scale exceeds its own, because it
-            is brought down at its exit (zkprep.descent); left out where none is.
+            is brought down at its exit (zkprep.tune.descent); left out where none is.
         landings: tensors that are divided inside, each by its place among the slice's inputs and
-            what its nodes put out, and the scale it is divided to (zkprep.descent); left out where
+            what its nodes put out, and the scale it is divided to (zkprep.tune.descent); left out
+            where
             there is none.
     """
 

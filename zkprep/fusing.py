@@ -9,13 +9,13 @@ from typing import TypeVar
 import onnx
 import onnx_ir as ir
 
-from zkprep import onnx_file
 from zkprep.errors import InputError
 from zkprep.files import first_line
-from zkprep.model import load_lazily
+from zkprep.models import onnx_file
+from zkprep.models.model import load_lazily
+from zkprep.models.sparse import densify
 from zkprep.passes import fusion_passes, settling_passes
 from zkprep.passes.base import PassResult, Site, rehearse, run_passes
-from zkprep.sparse import densify
 
 Model = TypeVar("Model", onnx.ModelProto, ir.Model)
 

@@ -67,7 +67,7 @@ class Options:
         workers: how many slices are to be proved side by side: the cut is then the one of least
             time instead of least work.
         max_proof_bytes: most bytes of all raw proofs together.
-        samples: more inputs to tune for and to keep the tolerance on (`zkprep.inputs`).
+        samples: more inputs to tune for and to keep the tolerance on (`zkprep.models.inputs`).
         baselines: what to do with the variants `plain` and `ezkl`: prove them too, only count
             them, or leave them out.
         keep_head: prove Softmax, LogSoftmax, Sigmoid and ArgMax at the model's end too; otherwise

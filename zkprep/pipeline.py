@@ -8,17 +8,16 @@ from pathlib import Path
 import msgspec
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage
-from zkprep.calibrate import on_first_use
-from zkprep.events import Notify
 from zkprep.execute.local import LocalExecutor, local_executor
 from zkprep.execute.task import Executor
 from zkprep.files import digest
-from zkprep.inputs import inputs_like, read_inputs, read_samples
-from zkprep.model import Feeds, save, seeded_inputs
+from zkprep.models.inputs import inputs_like, read_inputs, read_samples
+from zkprep.models.model import Feeds, save, seeded_inputs
 from zkprep.options import Baselines, Options
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import baselines, prover
 from zkprep.proving.assemble import assemble
+from zkprep.proving.calibrate import on_first_use
 from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.drawn import drawn_as_reported
 from zkprep.proving.fidelity import Errors
@@ -28,9 +27,10 @@ from zkprep.proving.sized import Sized, input_data
 from zkprep.proving.wrapping import unbounded
 from zkprep.publish import publish
 from zkprep.report.types import Report, Variant, Verdict, dump
-from zkprep.runs import Asked, limits_of
-from zkprep.slices import Slicing
-from zkprep.store import Run, open_run
+from zkprep.runs.events import Notify
+from zkprep.runs.store import Run, open_run
+from zkprep.runs.survey import Asked, limits_of
+from zkprep.slicing.slices import Slicing
 
 SEED = 0
 SAMPLE_SEEDS = (1, 2)
@@ -58,7 +58,7 @@ def prove(
 
     Args:
         model: the ONNX file.
-        data: the input or inputs, as `zkprep.inputs.read_inputs` takes them.
+        data: the input or inputs, as `zkprep.models.inputs.read_inputs` takes them.
         out: the run directory, new or to be resumed.
         options: what to do.
         backend: the prover.

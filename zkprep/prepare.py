@@ -7,10 +7,10 @@ from pathlib import Path
 import onnx_ir as ir
 
 from zkprep import passes
-from zkprep.claim import Head, Split
+from zkprep.claims.claim import Head, Split
 from zkprep.errors import InputError
 from zkprep.files import file_digest
-from zkprep.model import load
+from zkprep.models.model import load
 from zkprep.passes.base import Site, run_passes
 from zkprep.passes.behead import Beheaded, behead
 from zkprep.passes.circuit import circuit_passes, rewrite
@@ -36,7 +36,7 @@ class Prepared:
         sites: every place a pass looked at, normalisation left out.
         passes: names of the passes, in order.
         dims: named dimensions that were set.
-        splits: what was split after fusion (`zkprep.splitting`), in the model's order.
+        splits: what was split after fusion (`zkprep.slicing.splitting`), in the model's order.
     """
 
     path: Path

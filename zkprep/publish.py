@@ -8,7 +8,8 @@ verify one input takes its folder and the digest.
 from collections.abc import Sequence
 from pathlib import Path
 
-from zkprep import audit, srs
+from zkprep.backends import srs
+from zkprep.claims.statement import digest, dump
 from zkprep.errors import VerificationError
 from zkprep.proving.compose import Keyed, compose
 from zkprep.proving.job import Job
@@ -16,8 +17,8 @@ from zkprep.proving.prover import proof_bytes
 from zkprep.proving.sized import Sized
 from zkprep.proving.tasks import srs_of
 from zkprep.report.types import Verdict
-from zkprep.slices import Slicing
-from zkprep.statement import digest, dump
+from zkprep.slicing.slices import Slicing
+from zkprep.verifying import audit
 
 
 def publish(job: Job, slicing: Slicing, sized: Sequence[Sized]) -> Verdict:

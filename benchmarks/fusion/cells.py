@@ -15,7 +15,7 @@ from zkprep.backends.base import Backend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.errors import BackendError, InputError
 from zkprep.files import first_line
-from zkprep.model import load, save
+from zkprep.models.model import load, save
 from zkprep.passes import default_passes
 from zkprep.passes.base import run_passes
 from zkprep.passes.normalise import normalise

@@ -9,8 +9,8 @@ from tiny_slice import Files, MakeFiles, Prover, new_files
 
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
-from zkprep.srs import Srs
-from zkprep.srs_file import read_identity
+from zkprep.backends.srs import Srs
+from zkprep.backends.srs_file import read_identity
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from tiny_slice import SPEC, VALUES, Files, MakeFiles, Prover, write_data
 
 from zkprep.backends.base import read_witness
 from zkprep.circuit import canonical_settings, read_settings, unsound
+from zkprep.claims.felts import decode, encode, quantise
 from zkprep.errors import BackendError, RangeExceeded
-from zkprep.felts import decode, encode, quantise
-from zkprep.model import Runner, load
+from zkprep.models.model import Runner, load
 
 
 def names(folder: Path) -> set[str]:

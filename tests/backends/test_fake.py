@@ -6,8 +6,8 @@ import pytest
 from tiny_slice import SPEC, Files, MakeFiles, Prover
 
 from zkprep.backends.fake import FakeBackend
+from zkprep.backends.srs import Srs
 from zkprep.errors import BackendError, TimedOut
-from zkprep.srs import Srs
 
 
 @pytest.fixture

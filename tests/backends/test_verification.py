@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 from tiny_slice import SPEC, Files, MakeFiles, Prover
 
-from zkprep import srs
+from zkprep.backends import srs
+from zkprep.backends.srs_file import small_file
+from zkprep.claims.felts import encode
 from zkprep.errors import BackendError, ProofRejected
-from zkprep.felts import encode
-from zkprep.srs_file import small_file
 
 
 def edit_proof(files: Files, change: Callable[[Any], None]) -> None:

@@ -10,8 +10,8 @@ import onnx
 from onnx import numpy_helper
 
 from zkprep.backends.base import Backend, Usage
+from zkprep.backends.srs import Srs
 from zkprep.circuit import CircuitSpec
-from zkprep.srs import Srs
 
 SPEC = CircuitSpec(logrows=10, decomp_base=1016)
 VALUES = [

@@ -11,14 +11,15 @@ import pytest
 
 from benchmarks import baseline
 from circuits import make
-from zkprep import audit, pipeline
+from zkprep import pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
+from zkprep.backends.srs import Srs
 from zkprep.errors import InputError
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
-from zkprep.srs import Srs
-from zkprep.verdict import Verdict
+from zkprep.verifying import audit
+from zkprep.verifying.verdict import Verdict
 
 SHORT = [name for name in make.names() if not make.case(name).get("long")]
 LARGEST_LOGROWS = 12

@@ -16,8 +16,8 @@ from benchmarks import baseline
 from circuits import make
 from circuits.building import Net
 from circuits.facts import facts
-from zkprep.inputs import read_input
-from zkprep.model import Runner, load, run
+from zkprep.models.inputs import read_input
+from zkprep.models.model import Runner, load, run
 
 ISSUED = {
     "digits",

@@ -11,8 +11,8 @@ from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from zkprep.inputs import read_input
-from zkprep.model import Runner, load, run
+from zkprep.models.inputs import read_input
+from zkprep.models.model import Runner, load, run
 
 DIGITS = Path(__file__).parents[2] / "circuits/digits"
 

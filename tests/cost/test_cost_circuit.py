@@ -12,6 +12,7 @@ from cost_samples import make_settings
 from msgspec.structs import replace
 
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import Srs
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost.circuit import (
     TABLE_RESERVED_ROWS,
@@ -21,7 +22,6 @@ from zkprep.cost.circuit import (
     with_logrows,
 )
 from zkprep.cost.selectors import compressed_columns
-from zkprep.srs import Srs
 
 # k w A K | range checks as hi - lo | static lookups:range | dynamic shuffles:size | module
 MEASURED = """

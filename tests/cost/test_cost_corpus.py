@@ -8,7 +8,7 @@ from circuits.make import build, names
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.cells import assignments
-from zkprep.model import save
+from zkprep.models.model import save
 from zkprep.prepare import prepare
 
 LARGE = {"ds_cnn", "lenet5", "resnet8", "vww"}

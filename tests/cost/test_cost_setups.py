@@ -11,9 +11,9 @@ import pytest
 from cost_networks import NETWORKS
 
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import Srs
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout, read_fixed_columns
-from zkprep.srs import Srs
 
 TABLE = 1500
 

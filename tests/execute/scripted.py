@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zkprep.backends.base import Terms, Usage
-from zkprep.events import Event
 from zkprep.execute.task import Call, Need, Task
 from zkprep.room import Room
-from zkprep.store import Run, open_run
+from zkprep.runs.events import Event
+from zkprep.runs.store import Run, open_run
 
 USAGE = Usage(0.01, 0.01, 100)
 Act = Callable[[Call, Terms], None]

@@ -15,11 +15,11 @@ from zkprep import pipeline
 from zkprep.backends.base import Backend, Terms
 from zkprep.backends.fake import FakeBackend
 from zkprep.errors import BackendError, TooLarge
-from zkprep.events import Event, Notify, silent
 from zkprep.execute.cluster import ray_executor
 from zkprep.execute.task import Call, Executor
 from zkprep.options import Baselines, Options
 from zkprep.report.types import Report
+from zkprep.runs.events import Event, Notify, silent
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'zkprep[ray]'")
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]

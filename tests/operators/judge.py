@@ -20,9 +20,9 @@ from onnx.reference import ReferenceEvaluator
 from zkprep.backends.base import Terms, read_witness
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.claims.felts import decode, dequantise
 from zkprep.errors import BackendError, InputError, PassError, UnsupportedModel
-from zkprep.felts import decode, dequantise
-from zkprep.model import Runner, input_specs, output_specs, save
+from zkprep.models.model import Runner, input_specs, output_specs, save
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.batch_axis import KeepBatchAxis
 from zkprep.passes.evaluators import is_floating

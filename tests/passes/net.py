@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 from onnx import helper, numpy_helper
 
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 from zkprep.passes.affine import FuseAffine
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.passes.oracle import Oracle, compare, is_floating

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 from net import Net
 
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 from zkprep.passes.base import PassResult
 from zkprep.passes.normalise import normalise
 

@@ -12,7 +12,7 @@ import pytest
 from net import Net, check_fused, fuse, ops
 
 from zkprep.files import digest
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 from zkprep.passes.affine import FuseAffine
 from zkprep.passes.affine.constants import Constants
 from zkprep.passes.affine.normal_form import Refusal
@@ -177,7 +177,7 @@ def test_equal_bytes_over_hash_seeds(tmp_path: Path) -> None:
     path.write_bytes(serialize(model))
     program = (
         "import sys, onnx_ir as ir; from zkprep.files import digest; "
-        "from zkprep.model import serialize; "
+        "from zkprep.models.model import serialize; "
         "from zkprep.passes.affine import FuseAffine; "
         "print(digest(serialize(FuseAffine()(ir.load(sys.argv[1])).model)))"
     )

@@ -5,7 +5,7 @@ import onnx_ir as ir
 import pytest
 from net import Net, check_hygiene, check_interface, check_numbers, ops
 
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 from zkprep.passes.affine import MergeLinear, MergePads, MergeTransposes
 from zkprep.passes.base import Pass, PassResult, run_passes
 

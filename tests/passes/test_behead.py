@@ -5,9 +5,9 @@ import onnx_ir as ir
 import pytest
 from net import Net, ops
 
+from zkprep.claims.heads import describe, with_heads
 from zkprep.errors import PassError
-from zkprep.heads import describe, with_heads
-from zkprep.model import Runner, seeded_inputs
+from zkprep.models.model import Runner, seeded_inputs
 from zkprep.passes import behead as beheading
 from zkprep.passes.behead import Beheaded, behead
 

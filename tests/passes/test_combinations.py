@@ -13,7 +13,7 @@ from combinations import CASES
 
 from benchmarks.fusion.judging import interface_difference
 from zkprep.fusing import fuse
-from zkprep.model import Runner, seeded_inputs
+from zkprep.models.model import Runner, seeded_inputs
 from zkprep.passes.normalise.naming import NameNodes
 from zkprep.passes.oracle import worst_error
 

@@ -13,7 +13,7 @@ from programs import Program, absorbed, conv, conv_transpose, gemm, normalised, 
 from benchmarks.fusion.judging import Feeds, feeds, interface_difference, reference
 from benchmarks.fusion.patterns import count_nodes
 from zkprep.fusing import fuse
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 
 # Largest error of an output, relative to the largest magnitude of any tensor of the model: a sum
 # that cancels is as uncertain in the original as in the result.

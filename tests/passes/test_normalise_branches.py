@@ -5,7 +5,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from zkprep.model import run
+from zkprep.models.model import run
 from zkprep.passes.base import run_passes
 from zkprep.passes.normalise import normalise
 from zkprep.passes.normalise.branches import TakeBranches

@@ -10,7 +10,7 @@ from net import Net, ops
 from normal import normal
 from onnx import TensorProto
 
-from zkprep.model import run, seeded_inputs, serialize
+from zkprep.models.model import run, seeded_inputs, serialize
 from zkprep.passes.normalise.identity import RemoveIdentities
 
 
@@ -128,7 +128,7 @@ def test_equal_bytes_over_hash_seeds(tmp_path) -> None:
     path.write_bytes(serialize(net.output("y").model()))
     program = (
         "import sys, onnx_ir as ir; from zkprep.files import digest; "
-        "from zkprep.model import serialize; "
+        "from zkprep.models.model import serialize; "
         "from zkprep.passes.normalise import normalise; "
         "print(digest(serialize(normalise(ir.load(sys.argv[1])).model)))"
     )

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from zkprep.errors import PassError
-from zkprep.model import input_specs, output_specs, serialize
+from zkprep.models.model import input_specs, output_specs, serialize
 from zkprep.passes.base import PassResult, Site, run_passes
 from zkprep.passes.evaluators import fitted, truth
 from zkprep.passes.normalise import normalise

@@ -10,7 +10,7 @@ import pytest
 from net import Net
 
 from zkprep.errors import InputError, PassError
-from zkprep.model import serialize
+from zkprep.models.model import serialize
 from zkprep.passes.base import PassResult, Site, run_passes
 
 DONE = Site("done", ("n_y",))

@@ -5,7 +5,7 @@ import onnx_ir as ir
 import pytest
 from net import Net
 
-from zkprep.model import run, seeded_inputs
+from zkprep.models.model import run, seeded_inputs
 from zkprep.passes.oracle import Oracle, coarsest_limit, worst_error
 
 

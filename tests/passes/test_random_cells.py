@@ -11,7 +11,7 @@ from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.cells import assignments, predict
 from zkprep.errors import BackendError, InputError, UnsupportedModel
-from zkprep.model import save
+from zkprep.models.model import save
 from zkprep.prepare import prepare
 
 MODELS = 220

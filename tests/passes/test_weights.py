@@ -6,11 +6,11 @@ import pytest
 from net import Net
 
 from zkprep.cost.cells import assignments, decomposition, division
-from zkprep.groups import elements, rewrite_groups, weighted_graph
-from zkprep.model import save
+from zkprep.models.model import save
 from zkprep.prepare import Prepared, prepare
-from zkprep.slices import Limits, choose_cut, planned
-from zkprep.weights import Weights, group_weights, model_weights, weigh
+from zkprep.slicing.groups import elements, rewrite_groups, weighted_graph
+from zkprep.slicing.slices import Limits, choose_cut, planned
+from zkprep.slicing.weights import Weights, group_weights, model_weights, weigh
 
 SPEC = planned()
 ANY = Limits()

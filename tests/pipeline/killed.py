@@ -19,8 +19,8 @@ from zkprep import pipeline
 from zkprep.backends.base import Usage
 from zkprep.backends.fake import FakeBackend
 from zkprep.errors import Crashed, ZkprepError
-from zkprep.events import silent
 from zkprep.options import Baselines, Options
+from zkprep.runs.events import silent
 
 OPTIONS = Options(blocks=3, baselines=Baselines.NONE)
 ONCE = ("compile", "setup", "prove", "verify")

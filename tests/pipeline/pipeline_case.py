@@ -8,10 +8,10 @@ from pathlib import Path
 from zkprep import pipeline
 from zkprep.backends.base import Backend
 from zkprep.backends.fake import FakeBackend
-from zkprep.events import Notify, silent
 from zkprep.files import digest, file_digest
 from zkprep.options import Options
 from zkprep.report.types import Report, read_report
+from zkprep.runs.events import Notify, silent
 
 
 @dataclass(frozen=True)

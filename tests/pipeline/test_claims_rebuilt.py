@@ -12,13 +12,13 @@ import onnx_ir as ir
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit
 from zkprep.backends.fake import FakeBackend
 from zkprep.circuit import CircuitSpec
-from zkprep.descent import entered
+from zkprep.claims.statement import Statement, dump, load
 from zkprep.errors import RangeExceeded, StatementError
 from zkprep.options import Baselines, Options
-from zkprep.statement import Statement, dump, load
+from zkprep.tune.descent import entered
+from zkprep.verifying import audit
 
 replace = msgspec.structs.replace
 HEADER = '<ir_version: 8, opset_import: ["" : 17]>\n'

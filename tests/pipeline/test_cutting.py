@@ -12,11 +12,11 @@ from pipeline_case import Case
 from zkprep import pipeline
 from zkprep.backends.fake import FakeBackend
 from zkprep.errors import NoCut, TooLarge
-from zkprep.events import silent
 from zkprep.options import Baselines, Options
 from zkprep.proving import cutting
 from zkprep.proving.job import Fit, Job
 from zkprep.report.types import SliceReport
+from zkprep.runs.events import silent
 from zkprep.tune import SliceTooLarge
 
 MB = 10**6

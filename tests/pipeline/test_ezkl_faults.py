@@ -19,11 +19,11 @@ import pytest
 from pipeline_case import Case
 
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import Srs
 from zkprep.errors import BackendError
-from zkprep.events import Event
 from zkprep.options import Baselines, Options
 from zkprep.report.types import Report, read_report
-from zkprep.srs import Srs
+from zkprep.runs.events import Event
 
 pytestmark = pytest.mark.ezkl
 THREE = Options(blocks=3, baselines=Baselines.NONE)

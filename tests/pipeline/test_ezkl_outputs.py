@@ -7,17 +7,17 @@ import pytest
 
 from zkprep.backends.base import Witness
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.claims.felts import decode, encode
 from zkprep.errors import RangeExceeded
 from zkprep.execute.local import local_executor
-from zkprep.felts import decode, encode
-from zkprep.inputs import read_input
+from zkprep.models.inputs import read_input
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving import prover
 from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.fidelity import require_faithful
 from zkprep.proving.job import Fit, Job
-from zkprep.store import open_run
+from zkprep.runs.store import open_run
 from zkprep.tune import LARGEST_OUTPUT
 
 DIGITS = Path(__file__).parents[2] / "circuits/digits"

@@ -11,13 +11,13 @@ from zkprep import api
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.errors import Imprecise
 from zkprep.execute.local import local_executor
-from zkprep.inputs import read_input
+from zkprep.models.inputs import read_input
 from zkprep.options import ENOUGH, Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving import prover
 from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.job import Fit, Job
-from zkprep.store import open_run
+from zkprep.runs.store import open_run
 
 
 @pytest.mark.ezkl

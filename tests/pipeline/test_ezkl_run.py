@@ -15,7 +15,7 @@ import networks
 import psutil
 import pytest
 
-from zkprep.srs import Srs
+from zkprep.backends.srs import Srs
 
 pytestmark = pytest.mark.ezkl
 ZKPREP = [sys.executable, "-c", "from zkprep.cli import main; main()"]

@@ -10,10 +10,11 @@ import killed
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit, srs
+from zkprep.backends import srs
 from zkprep.errors import InputError
 from zkprep.options import Baselines, Options
 from zkprep.report.types import Report
+from zkprep.verifying import audit
 
 THREE = Options(blocks=3, baselines=Baselines.NONE)
 SLICE = "private/prepared/001"

@@ -12,10 +12,10 @@ from msgspec import UNSET
 from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.errors import Disagreement, Imprecise, ZkprepError
-from zkprep.events import silent
 from zkprep.options import Baselines, Options
 from zkprep.proving import fidelity
 from zkprep.report.types import Fidelity
+from zkprep.runs.events import silent
 
 DARK = """
 <ir_version: 8, opset_import: ["" : 17]>

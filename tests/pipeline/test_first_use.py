@@ -7,19 +7,19 @@ import psutil
 import pytest
 from pipeline_case import Case
 
-from zkprep import calibrate, pipeline
+from zkprep import pipeline
 from zkprep.backends.base import Terms, Usage
 from zkprep.backends.fake import FakeBackend
 from zkprep.backends.fake_circuit import VERSION
 from zkprep.cost.machine import Calibration, cpu_name, keep
 from zkprep.cost.work import REFERENCE, Machine
-from zkprep.events import Event
 from zkprep.execute.local import local_executor
 from zkprep.execute.task import Call
 from zkprep.options import Baselines, Options
-from zkprep.proving import sizing
+from zkprep.proving import calibrate, sizing
 from zkprep.report.types import Report
 from zkprep.room import Room
+from zkprep.runs.events import Event
 from zkprep.tune import Limits
 
 ONE = Options(blocks=1, scale=8, baselines=Baselines.NONE)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit, statement
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
+from zkprep.claims import statement
 from zkprep.errors import StatementError
-from zkprep.model import Runner
+from zkprep.models.model import Runner
 from zkprep.options import Baselines, Options
+from zkprep.verifying import audit
 
 CLASSIFIER = """
 <ir_version: 8, opset_import: ["" : 17]>

@@ -9,8 +9,8 @@ import networks
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit
 from zkprep.backends.fake import FakeBackend
+from zkprep.verifying import audit
 
 
 @pytest.fixture

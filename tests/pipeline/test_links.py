@@ -9,13 +9,13 @@ import networks
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit
 from zkprep.backends.fake import FakeBackend
-from zkprep.claim import Wire
+from zkprep.claims.claim import Wire
 from zkprep.errors import InputError, LinkMismatch
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
 from zkprep.report.types import Report
-from zkprep.verdict import Verdict
+from zkprep.verifying import audit
+from zkprep.verifying.verdict import Verdict
 
 COMMITTED = Links(Link.POLYCOMMIT)
 COMMIT = "polycommit"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit
 from zkprep.backends.base import Usage
 from zkprep.backends.fake import FakeBackend
+from zkprep.claims.felts import decode, encode
 from zkprep.errors import (
     BackendError,
     Disagreement,
@@ -22,10 +22,10 @@ from zkprep.errors import (
     TooLarge,
     UntrustedSrs,
 )
-from zkprep.felts import decode, encode
 from zkprep.options import ENOUGH, SCALES, Baselines, Options
 from zkprep.proving import search
 from zkprep.report.types import Report, read_report
+from zkprep.verifying import audit
 
 THREE = Options(blocks=3)
 

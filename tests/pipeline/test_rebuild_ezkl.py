@@ -13,10 +13,11 @@ from pathlib import Path
 import networks
 import pytest
 
-from zkprep import audit, pipeline
+from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
+from zkprep.backends.srs import Srs
 from zkprep.options import Baselines, InputVisibility, Link, Links, Options
-from zkprep.srs import Srs
+from zkprep.verifying import audit
 
 pytestmark = pytest.mark.ezkl
 

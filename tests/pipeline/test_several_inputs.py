@@ -10,11 +10,11 @@ import pytest
 from pipeline_case import Case
 from typer.testing import CliRunner
 
-from zkprep import audit
 from zkprep.backends.fake import FakeBackend
 from zkprep.cli import app
 from zkprep.errors import Imprecise, InputError, LinkMismatch, StatementError
 from zkprep.options import Baselines, Options
+from zkprep.verifying import audit
 
 THREE = Options(blocks=3, baselines=Baselines.NONE)
 

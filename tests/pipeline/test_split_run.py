@@ -8,13 +8,13 @@ import networks
 import pytest
 from pipeline_case import Case
 
-from zkprep import audit
 from zkprep.backends.base import Backend
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.fake import FakeBackend
+from zkprep.backends.srs import Srs
 from zkprep.errors import StatementError
 from zkprep.options import Baselines, Options
-from zkprep.srs import Srs
+from zkprep.verifying import audit
 
 WIDE = """
 <ir_version: 8, opset_import: ["" : 17]>

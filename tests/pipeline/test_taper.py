@@ -10,10 +10,9 @@ from onnx import helper, numpy_helper
 
 from zkprep import pipeline
 from zkprep.backends.ezkl import EzklBackend
-from zkprep.events import silent
 from zkprep.execute.local import local_executor
-from zkprep.inputs import read_input
-from zkprep.model import input_specs, load
+from zkprep.models.inputs import read_input
+from zkprep.models.model import input_specs, load
 from zkprep.options import Baselines, Options
 from zkprep.prepare import prepare
 from zkprep.proving.boundary import Boundary
@@ -21,8 +20,9 @@ from zkprep.proving.cutting import cut_and_size
 from zkprep.proving.job import Fit, Job
 from zkprep.proving.taper import tapered
 from zkprep.proving.trial import View
-from zkprep.slices import Slice
-from zkprep.store import open_run
+from zkprep.runs.events import silent
+from zkprep.runs.store import open_run
+from zkprep.slicing.slices import Slice
 
 WIDTH, WIDE = 4, 64
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec import UNSET
 from tune_chains import CONV, PLENTY, add, chain, conv, linear, relu
 
-from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE, LARGEST_SCALE
 from zkprep.circuit import CircuitSpec
+from zkprep.claims.allowed import LARGEST_DEFERRED_SCALE, LARGEST_RANGE, LARGEST_SCALE
 from zkprep.cost.work import Machine
 from zkprep.errors import RangeExceeded, TooLarge
 from zkprep.tune import (

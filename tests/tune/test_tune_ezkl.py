@@ -16,11 +16,11 @@ from zkprep.backends.fake import FakeBackend
 from zkprep.circuit import CircuitSpec, read_settings
 from zkprep.cost.circuit import layout
 from zkprep.errors import BackendError
-from zkprep.model import input_specs, load
+from zkprep.models.model import input_specs, load
 from zkprep.proving import trial
 from zkprep.proving.boundary import Boundary
 from zkprep.proving.sized import input_data
-from zkprep.slices import Slice
+from zkprep.slicing.slices import Slice
 from zkprep.tune import Circuits, Limits, tuned
 
 BACKEND = EzklBackend()

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from zkprep.circuit import CircuitSpec, Settings, read_settings
 from zkprep.cost.walk import walk
-from zkprep.model import input_specs, output_specs
+from zkprep.models.model import input_specs, output_specs
 from zkprep.tune import Circuits, Demand, Limits
 
 CONV = "kernel_shape = [3, 3], pads = [1, 1, 1, 1], strides = [1, 1]"

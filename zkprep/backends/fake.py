@@ -30,10 +30,10 @@ from zkprep.circuit import (
     read_settings,
     unsound,
 )
+from zkprep.claims.felts import decode, encode
 from zkprep.errors import BackendError, ProofRejected, RangeExceeded, StatementError
-from zkprep.felts import decode, encode
 from zkprep.files import write_atomically
-from zkprep.twins import structure
+from zkprep.models.twins import structure
 
 _MAC_KEY = b"zkprep fake prover"
 _VK_TAG, _PK_TAG = b"fake-vk:", b"fake-pk:"

@@ -14,9 +14,9 @@ import onnx
 import onnx_ir as ir
 
 from zkprep.circuit import VISIBILITIES, CircuitSpec, Settings
+from zkprep.claims.felts import decode, dequantise, quantise
 from zkprep.errors import BackendError
-from zkprep.felts import decode, dequantise, quantise
-from zkprep.model import Runner, TensorSpec, input_specs, output_specs
+from zkprep.models.model import Runner, TensorSpec, input_specs, output_specs
 
 VERSION = "1"
 
@@ -198,7 +198,8 @@ def _run_args(spec: CircuitSpec) -> dict[str, object]:
 
 
 def _runnable(model: ir.Model) -> ir.Model:
-    """With products for shifts of floats, which ONNX Runtime does not take (zkprep.descent)."""
+    """With products for shifts of floats, which ONNX Runtime does not take
+    (zkprep.tune.descent)."""
     made = model.clone()
     for node in made.graph:
         bits = node.inputs[1].const_value if node.op_type == "BitShift" and node.inputs[1] else None

@@ -5,8 +5,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from zkprep.check import REFUSED, CheckReport, Finding
-from zkprep.opinion import Opinion
+from zkprep.checking.check import REFUSED, CheckReport, Finding
+from zkprep.checking.opinion import Opinion
 
 
 def render(report: CheckReport) -> RenderableType:

@@ -23,7 +23,7 @@ from zkprep.report.figures import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from zkprep.verdict import Verdict
+    from zkprep.verifying.verdict import Verdict
 
 app = typer.Typer()
 
@@ -49,7 +49,7 @@ def verify(
 
     Against the digest of a statement that you trust, or against the model itself.
     """
-    from zkprep import audit
+    from zkprep.verifying import audit
 
     verdicts = audit.verify_all(
         public,
@@ -115,8 +115,8 @@ def statement(
     json: JsonOption = False,
 ) -> None:
     """Say what a run claims; verifies nothing."""
-    from zkprep import audit
-    from zkprep.statement import summary
+    from zkprep.claims.statement import summary
+    from zkprep.verifying import audit
 
     claim = audit.claim_of(public)
     if json:

@@ -26,7 +26,7 @@ FoldersArgument = Annotated[
 def runs(folders: FoldersArgument = None, json: JsonOption = False) -> None:
     """List runs, and what each still needs."""
     from zkprep.report.figures import size
-    from zkprep.runs import survey
+    from zkprep.runs.survey import survey
 
     found = [survey(run) for run in _runs(folders)]
     if json:
@@ -67,7 +67,7 @@ def clean(
     """Free what can be made again: proving keys, caches."""
     from zkprep.options import parse_memory
     from zkprep.report.figures import size
-    from zkprep.runs import free, spare_caches, spare_keys
+    from zkprep.runs.survey import free, spare_caches, spare_keys
 
     older, larger = _seconds(older_than), parse_memory(larger_than) or 0
     found = spare_keys(_runs(folders), older, larger)
@@ -94,7 +94,7 @@ def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) 
     """
     import msgspec
 
-    from zkprep.calibrate import calibrate
+    from zkprep.proving.calibrate import calibrate
 
     found = calibrate(backend(verbose), talk)
     if json:
@@ -118,7 +118,7 @@ def calibrate_machine(json: JsonOption = False, verbose: VerboseOption = False) 
 @answers
 def srs_list(json: JsonOption = False) -> None:
     """The SRS files on this machine."""
-    from zkprep import srs
+    from zkprep.backends import srs
 
     found = srs.list_all()
     if json:
@@ -134,7 +134,7 @@ def srs_list(json: JsonOption = False) -> None:
 @answers
 def srs_get(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
     """Fetch the ceremony's SRS of exactly this size."""
-    from zkprep import srs
+    from zkprep.backends import srs
 
     typer.echo(srs.obtain(logrows, backend(), allow_test=False, notify=talk).path)
 
@@ -143,13 +143,13 @@ def srs_get(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) ->
 @answers
 def srs_generate(logrows: Annotated[int, typer.Argument(help="log2 of the rows")]) -> None:
     """Make a test-only SRS: not secure, because this machine knows its secret."""
-    from zkprep import srs
+    from zkprep.backends import srs
 
     typer.echo(srs.generate(logrows, backend()).path)
 
 
 def _runs(folders: list[Path] | None) -> list[Path]:
-    from zkprep.runs import find_runs
+    from zkprep.runs.survey import find_runs
 
     return [run for folder in folders or [Path()] for run in find_runs(folder)]
 

@@ -152,8 +152,8 @@ def measure(
     Predicts what proving them would cost, too.
     """
     from zkprep import pipeline
+    from zkprep.cli.progress import progress
     from zkprep.files import require_writable, write_atomically
-    from zkprep.progress import progress
     from zkprep.report.types import dump
 
     if circuits.baselines is Baselines.PROVE:
@@ -198,7 +198,7 @@ def prove(
 ) -> None:
     """Prepare, slice, prove, verify; report what changed."""
     from zkprep import pipeline
-    from zkprep.progress import progress
+    from zkprep.cli.progress import progress
 
     options = replace(
         circuits.added_to(cut.options()),

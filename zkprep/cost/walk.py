@@ -63,7 +63,8 @@ class Loaded:
         """The model laid out; `apart` as of `walk`.
 
         `landings`: tensors that the model itself does not divide, and the scales at which they are
-        read (zkprep.descent). Near, where one is between what EZKL's loader would put together.
+        read (zkprep.tune.descent). Near, where one is between what EZKL's loader would put
+        together.
         """
         if apart:
             return self._pass(spec, frozenset(), landings).run()

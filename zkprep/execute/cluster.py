@@ -26,7 +26,7 @@ from zkprep.errors import Crashed, InputError, OutOfMemory, TooLarge, ZkprepErro
 from zkprep.execute.task import Call
 from zkprep.files import cache_folder, digest, file_digest, first_line, write_atomically
 from zkprep.room import Room
-from zkprep.stages import Ledger
+from zkprep.runs.stages import Ledger
 
 LOST_NODES = 3
 """How often Ray tries a task again when its worker or node is lost."""

@@ -22,11 +22,11 @@ from typing import Any
 
 from zkprep.backends.base import Terms
 from zkprep.errors import BackendError, InputError, WorkerLost, ZkprepError
-from zkprep.events import Event, Kind
 from zkprep.execute.schedule import Schedule, Start, Step, plan, play, task_seconds
 from zkprep.execute.task import Executor, Need, Task
-from zkprep.stages import State
-from zkprep.store import Run
+from zkprep.runs.events import Event, Kind
+from zkprep.runs.stages import State
+from zkprep.runs.store import Run
 
 LEAST_SECONDS = 600.0
 PATIENCE = 20.0

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from zkprep.backends.base import Backend, Terms, Usage
 from zkprep.room import Room
-from zkprep.stages import Stage
+from zkprep.runs.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)

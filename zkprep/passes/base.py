@@ -25,7 +25,7 @@ import onnx_ir as ir
 
 from zkprep.errors import PassError, ZkprepError
 from zkprep.files import first_line
-from zkprep.outline import outline
+from zkprep.models.outline import outline
 from zkprep.passes.contract import Allowed, interface_breach
 from zkprep.passes.fingerprint import Fingerprints
 from zkprep.passes.oracle import Oracle

@@ -1,6 +1,7 @@
 """Leave the heads of a model out of its circuit: the verifier evaluates them on public outputs.
 
-    y = f(x) an output of the model, f a Softmax, LogSoftmax, Sigmoid or ArgMax (`zkprep.heads`)
+    y = f(x) an output of the model, f a Softmax, LogSoftmax, Sigmoid or ArgMax
+    (`zkprep.claims.heads`)
     becomes the output x and the note that y = f(x)
 
 This changes the outputs, so it is no `Pass`; what it returns is held to a like contract: the model
@@ -15,10 +16,10 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from zkprep.claim import Head
+from zkprep.claims.claim import Head
+from zkprep.claims.heads import with_heads
 from zkprep.errors import InputError, PassError
-from zkprep.heads import with_heads
-from zkprep.model import Runner, output_specs, seeded_inputs
+from zkprep.models.model import Runner, output_specs, seeded_inputs
 from zkprep.passes.opset import standard_opset
 
 _FUNCTIONS = {"Softmax": -1, "LogSoftmax": -1, "Sigmoid": 0, "ArgMax": 0}

@@ -16,8 +16,8 @@ from onnx.reference.op_run import OpRun
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
-from zkprep.model import Feeds, Runner
-from zkprep.outline import weight_bytes
+from zkprep.models.model import Feeds, Runner
+from zkprep.models.outline import weight_bytes
 from zkprep.passes.opset import standard_opset
 from zkprep.passes.pieces import BUDGET, Pieces
 

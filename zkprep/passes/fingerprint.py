@@ -10,7 +10,7 @@ import hashlib
 
 import onnx_ir as ir
 
-from zkprep.outline import is_lazy, outline
+from zkprep.models.outline import is_lazy, outline
 
 
 class Fingerprints:

@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
-from zkprep.limits import refuse_large, refuse_long_range
-from zkprep.outline import outline
+from zkprep.models.limits import refuse_large, refuse_long_range
+from zkprep.models.outline import outline
 
 _STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 

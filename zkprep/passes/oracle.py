@@ -22,7 +22,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from zkprep.errors import InputError
-from zkprep.model import Feeds, seeded_inputs
+from zkprep.models.model import Feeds, seeded_inputs
 from zkprep.passes.evaluators import Loader, Run, fitted, is_floating, loaders, runs_in_pieces
 from zkprep.passes.retyping import Retyping
 

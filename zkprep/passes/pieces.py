@@ -3,7 +3,8 @@
 The nodes are cut, in their order, where the weights they read reach a budget. A piece is a model of
 its own: what it reads from before are inputs, and so are its large weights; what is read later,
 outputs.
-Optimisation is off, as in `zkprep.model.Runner`, so the operators and their order are the same.
+Optimisation is off, as in `zkprep.models.model.Runner`, so the operators and their order are the
+same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from zkprep.errors import InputError
-from zkprep.model import Feeds, Runner
-from zkprep.outline import Weights, outline
+from zkprep.models.model import Feeds, Runner
+from zkprep.models.outline import Weights, outline
 
 BUDGET = 2**24
 """Bytes of weights of a piece; a single node may read more."""

@@ -11,7 +11,6 @@ from zkprep.cost.circuit import Layout, layout
 from zkprep.cost.machine import constants, cpu_name, kept
 from zkprep.cost.profile import profile
 from zkprep.cost.work import predict
-from zkprep.descent import exited
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.report.constants import Constants
@@ -32,6 +31,7 @@ from zkprep.report.types import (
     Variant,
     Verdict,
 )
+from zkprep.tune.descent import exited
 
 
 def slice_report(

@@ -6,7 +6,7 @@ report, never the end of the run.
 
 from collections.abc import Mapping, Sequence
 
-from zkprep import srs
+from zkprep.backends import srs
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict

@@ -20,9 +20,9 @@ from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
 from zkprep.errors import InputError
-from zkprep.model import input_specs, output_specs
+from zkprep.models.model import input_specs, output_specs
 from zkprep.options import InputVisibility, Link, Links
-from zkprep.slices import Slicing
+from zkprep.slicing.slices import Slicing
 
 Side = tuple[int, str]
 """A slice's index, and "inputs" or "outputs"."""

@@ -8,14 +8,15 @@ from math import prod
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from zkprep import __version__, statement
+from zkprep import __version__
+from zkprep.backends.srs import Srs
+from zkprep.claims import statement
+from zkprep.claims.statement import OuterPort, Port, PortRef, Statement
+from zkprep.claims.wellformed import extent
 from zkprep.files import digest, file_digest
-from zkprep.model import TensorSpec, input_specs, output_specs, serialize
+from zkprep.models.model import TensorSpec, input_specs, output_specs, serialize
 from zkprep.proving.sized import Sized
-from zkprep.slices import Slicing
-from zkprep.srs import Srs
-from zkprep.statement import OuterPort, Port, PortRef, Statement
-from zkprep.wellformed import extent
+from zkprep.slicing.slices import Slicing
 
 
 @dataclass(frozen=True, slots=True)

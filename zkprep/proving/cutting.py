@@ -17,10 +17,10 @@ from zkprep.prepare import Prepared
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
 from zkprep.proving.sizing import size
-from zkprep.slices import Limits, Slicing, apply_cut, choose_cut, planned
-from zkprep.splitting import fitted
+from zkprep.slicing.slices import Limits, Slicing, apply_cut, choose_cut, planned
+from zkprep.slicing.splitting import fitted
+from zkprep.slicing.weights import whole_load
 from zkprep.tune import SliceTooLarge
-from zkprep.weights import whole_load
 
 MEMORY_ROUNDS = 8
 """Cuts whose circuits are asked for."""

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.cells import predict
 from zkprep.cost.loads import Prices
-from zkprep.groups import elements
-from zkprep.model import input_specs, output_specs
+from zkprep.models.model import input_specs, output_specs
+from zkprep.models.twins import firsts, structure
 from zkprep.report.cut import Cut, CutOperator, CutSlice, CutTensor
 from zkprep.report.types import SliceReport
-from zkprep.slices import Slice, Slicing, planned
-from zkprep.twins import firsts, structure
-from zkprep.weights import whole_load
+from zkprep.slicing.groups import elements
+from zkprep.slicing.slices import Slice, Slicing, planned
+from zkprep.slicing.weights import whole_load
 
 
 def drawn(slicing: Slicing, specs: Sequence[CircuitSpec] = ()) -> Cut:

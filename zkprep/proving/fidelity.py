@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from zkprep.backends.base import Backend, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
-from zkprep.descent import entered
+from zkprep.claims.felts import decode
 from zkprep.errors import BackendError, Disagreement, Imprecise, RangeExceeded, ZkprepError
-from zkprep.felts import decode
-from zkprep.model import Feeds, Runner, serialize
+from zkprep.models.model import Feeds, Runner, serialize
 from zkprep.options import TOLERANCE
 from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of
 from zkprep.report.types import ERROR_EDGES, Fidelity
 from zkprep.tune import LARGEST_OUTPUT
+from zkprep.tune.descent import entered
 
 FINER_BITS = 4
 COARSEST = 3

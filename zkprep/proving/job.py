@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from zkprep.backends.base import Backend
 from zkprep.execute.task import Executor
-from zkprep.model import Feeds
+from zkprep.models.model import Feeds
 from zkprep.options import SCALES, Options
 from zkprep.prepare import Prepared
-from zkprep.store import Run
+from zkprep.runs.store import Run
 
 
 @dataclass(frozen=True, slots=True)

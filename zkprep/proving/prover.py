@@ -16,10 +16,10 @@ import onnx_ir as ir
 
 from zkprep.backends.base import NOTHING_USED, Witness, read_witness
 from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.claims.heads import with_heads
 from zkprep.errors import Disagreement, Imprecise, RangeExceeded, ZkprepError
 from zkprep.execute.crew import execute
-from zkprep.heads import with_heads
-from zkprep.model import Feeds, input_specs, output_specs, serialize
+from zkprep.models.model import Feeds, input_specs, output_specs, serialize
 from zkprep.passes.evaluators import truth
 from zkprep.proving.fidelity import (
     Errors,
@@ -34,10 +34,10 @@ from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, data_of, input_data, outputs_of
 from zkprep.proving.tasks import tasks_of
 from zkprep.report.types import Measured
-from zkprep.runs import keep_plan
-from zkprep.slices import Slice
-from zkprep.stages import require_record
-from zkprep.store import SliceFiles
+from zkprep.runs.stages import require_record
+from zkprep.runs.store import SliceFiles
+from zkprep.runs.survey import keep_plan
+from zkprep.slicing.slices import Slice
 
 
 def calibrate(job: Job, model: ir.Model, name: str) -> Sized:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from zkprep.backends.base import Witness
 from zkprep.circuit import CircuitSpec, Settings
-from zkprep.descent import taken
-from zkprep.felts import decode, dequantise
+from zkprep.claims.felts import decode, dequantise
 from zkprep.files import file_digest
-from zkprep.model import Feeds, TensorSpec, input_specs, output_specs
-from zkprep.slices import Slice
-from zkprep.store import SliceFiles
+from zkprep.models.model import Feeds, TensorSpec, input_specs, output_specs
+from zkprep.models.twins import firsts, structure
+from zkprep.runs.store import SliceFiles
+from zkprep.slicing.slices import Slice
 from zkprep.tune import Saving
-from zkprep.twins import firsts, structure
+from zkprep.tune.descent import taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Sized:
     Attributes:
         piece: the slice.
         model: the slice's model of the variant.
-        path: where that model lies as its circuit has it (zkprep.descent).
+        path: where that model lies as its circuit has it (zkprep.tune.descent).
         files: the slice's files in the run.
         spec: what the settings were asked to be.
         settings: what EZKL made of it.

@@ -15,14 +15,14 @@ from zkprep.circuit import CircuitSpec
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.errors import RangeExceeded, TooLarge
-from zkprep.model import input_specs, output_specs
+from zkprep.models.model import input_specs, output_specs
 from zkprep.options import Baselines, Options
 from zkprep.proving import trial
 from zkprep.proving.boundary import boundaries
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, with_twins
 from zkprep.proving.taper import tapered
-from zkprep.slices import Slicing, apply_cut, check_chain
+from zkprep.slicing.slices import Slicing, apply_cut, check_chain
 
 
 def size(job: Job, slicing: Slicing, room: int) -> tuple[Slicing, dict[str, list[Sized]]]:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.model import Feeds, Runner
+from zkprep.models.model import Feeds, Runner
 from zkprep.proving.fidelity import errors
 from zkprep.proving.trial import View
 

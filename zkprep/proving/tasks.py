@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from zkprep.backends.srs import Srs, obtain
 from zkprep.cost.circuit import layout
 from zkprep.cost.machine import constants
 from zkprep.cost.work import predict
 from zkprep.execute.task import Call, Need, Task
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized
-from zkprep.srs import Srs, obtain
 
 _LOG = logging.getLogger(__name__)
 _VERIFY_CPU_SECONDS = 0.1

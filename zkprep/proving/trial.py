@@ -16,17 +16,17 @@ import onnx_ir as ir
 
 from zkprep.backends.base import NOTHING_USED, Backend, Usage, Witness, read_witness
 from zkprep.circuit import CircuitSpec, Settings, read_settings
-from zkprep.descent import entered
 from zkprep.files import write_atomically
-from zkprep.model import Feeds, Runner, serialize
+from zkprep.models.model import Feeds, Runner, serialize
+from zkprep.models.twins import pooled
 from zkprep.proving.boundary import Boundary
 from zkprep.proving.fidelity import compare
 from zkprep.proving.job import Job
 from zkprep.proving.sized import Sized, data_of, input_data
-from zkprep.slices import Slice
-from zkprep.store import SliceFiles
+from zkprep.runs.store import SliceFiles
+from zkprep.slicing.slices import Slice
 from zkprep.tune import Demand, Saving
-from zkprep.twins import pooled
+from zkprep.tune.descent import entered
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from zkprep.backends.base import Backend
 from zkprep.bounds import Circuit, Wrapping, wrapping
 from zkprep.errors import BackendError, RangeExceeded
 from zkprep.proving.sized import Sized, with_twins
-from zkprep.slices import Wire
+from zkprep.slicing.slices import Wire
 
 
 def unbounded(sized: Sequence[Sized], wires: Sequence[Wire], backend: Backend) -> tuple[str, ...]:

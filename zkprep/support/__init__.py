@@ -23,7 +23,7 @@ __all__ = ["Refusal", "refusals", "refuse_operators", "refuse_unsupported", "ref
 
 _SHOWN = 5
 LARGEST_NUMBER = 2.0**72
-"""Range checks reach 2**80 at most (zkprep.wellformed), and a scale has 8 bits or more."""
+"""Range checks reach 2**80 at most (zkprep.claims.wellformed), and a scale has 8 bits or more."""
 _STANDARD = ("", "ai.onnx")
 _KINDS = ir.DataType
 _NARROW = frozenset(

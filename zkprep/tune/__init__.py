@@ -2,7 +2,7 @@
 
 Soundness is not a choice: Freivalds stays off and parameters stay fixed whatever is chosen here
 (zkprep.circuit), and boundary range checks are left to the verifier, who does check them (rule 5 of
-zkprep.chain). What is chosen decides cost and precision alone.
+zkprep.verifying.chain). What is chosen decides cost and precision alone.
 """
 
 from zkprep.tune.chain import ScaleConflict, proof_bytes, tuned

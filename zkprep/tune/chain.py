@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from zkprep.errors import TooLarge, ZkprepError
-from zkprep.model import input_specs, output_specs
+from zkprep.models.model import input_specs, output_specs
 from zkprep.tune.choice import Choice, Point
 from zkprep.tune.circuits import Circuits
 from zkprep.tune.entry import entries

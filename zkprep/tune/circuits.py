@@ -15,8 +15,8 @@ from math import inf
 
 from msgspec.structs import replace
 
-from zkprep.allowed import LARGEST_RANGE
 from zkprep.circuit import CircuitSpec, Settings
+from zkprep.claims.allowed import LARGEST_RANGE
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, Layout, layout, with_layout
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS
 from zkprep.cost.work import predict

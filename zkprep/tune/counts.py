@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.laid import Walk
 from zkprep.cost.walk import Loaded
-from zkprep.descent import exited, tensors
 from zkprep.tune.choice import Point
+from zkprep.tune.descent import exited, tensors
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from math import ceil, floor, log2
 import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec, Settings
-from zkprep.model import output_specs
+from zkprep.models.model import output_specs
 
 SettingsOf = Callable[[CircuitSpec], Settings]
 """EZKL's settings of the slice under a spec; raises BackendError where it has none."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import onnx_ir as ir
 
-from zkprep.allowed import LARGEST_DESCENT
-from zkprep.model import input_specs
+from zkprep.claims.allowed import LARGEST_DESCENT
+from zkprep.models.model import input_specs
 
 
 class Entry(NamedTuple):

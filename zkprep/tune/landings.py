@@ -1,8 +1,8 @@
 """Where a circuit that puts divisions off makes them after all: at tables, at small tensors.
 
 EZKL divides what exceeds its limit behind the operator that made it, and no further down than the
-limit. Under a high limit only what lands is divided (zkprep.descent), each tensor by a choice of
-its own: at first what a static table reads, which would have to be as large as its scale. From
+limit. Under a high limit only what lands is divided (zkprep.tune.descent), each tensor by a choice
+of its own: at first what a static table reads, which would have to be as large as its scale. From
 there on, node by node in order, for the first that EZKL still divides: what it reads, or one of the
 smallest tensors behind that, is landed where the circuit has fewer cells for it. Squares need
 twice the bits, so those of what comes to them are a second start.
@@ -15,10 +15,10 @@ from typing import Protocol
 
 import onnx_ir as ir
 
-from zkprep.allowed import LARGEST_SCALE
+from zkprep.claims.allowed import LARGEST_SCALE
 from zkprep.cost.lowerings import TABLES
-from zkprep.descent import tensors
 from zkprep.tune.choice import Point
+from zkprep.tune.descent import tensors
 from zkprep.tune.points import Held, settled
 
 MULTIPLIERS = (2, 3, 4)

@@ -8,7 +8,7 @@ where an output is larger than it hands on and nothing can bring it down.
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from zkprep.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT, LARGEST_RANGE, LARGEST_SCALE
+from zkprep.claims.allowed import LARGEST_DEFERRED_SCALE, LARGEST_EXIT, LARGEST_RANGE, LARGEST_SCALE
 from zkprep.tune.choice import Limits, Point
 from zkprep.tune.counts import Counts
 from zkprep.tune.demand import LARGEST_OUTPUT, LARGEST_QUOTIENT, Demand

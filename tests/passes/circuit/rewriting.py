@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from zkprep.backends.base import read_witness
 from zkprep.backends.ezkl import EzklBackend
 from zkprep.circuit import CircuitSpec, Settings, read_settings
-from zkprep.felts import decode, dequantise
-from zkprep.model import run, save, seeded_inputs
+from zkprep.claims.felts import decode, dequantise
+from zkprep.models.model import run, save, seeded_inputs
 from zkprep.passes.base import Pass, PassResult, run_passes
 from zkprep.passes.normalise import normalise
 

@@ -8,7 +8,7 @@ import pytest
 from construct import parsed, whole
 from rewriting import DEFERRED, IMAGE, in_ezkl, weights
 
-from zkprep.model import run, seeded_inputs
+from zkprep.models.model import run, seeded_inputs
 from zkprep.passes.base import run_passes
 from zkprep.passes.repair.biases import SeparateBiases
 

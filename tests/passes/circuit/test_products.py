@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 from rewriting import model, operators, reasons, rewritten, weights
 
-from zkprep.model import run, seeded_inputs
+from zkprep.models.model import run, seeded_inputs
 from zkprep.passes.base import Pass, run_passes
 from zkprep.passes.circuit.layer_norms import LayerNormsByEinsum
 from zkprep.passes.circuit.products import ProductsOfThree

@@ -5,7 +5,7 @@ import pytest
 from construct import parsed
 from rewriting import model, operators, reasons, rewritten, weights
 
-from zkprep.model import run, seeded_inputs
+from zkprep.models.model import run, seeded_inputs
 from zkprep.passes.base import run_passes
 from zkprep.passes.circuit.filtering import algorithm
 from zkprep.passes.circuit.winograd import MinimalFiltering

@@ -8,7 +8,7 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper
 
-from zkprep.model import run
+from zkprep.models.model import run
 from zkprep.passes.base import run_passes
 from zkprep.passes.oracle import compare
 from zkprep.passes.repair.classical import PlainClassicalModels

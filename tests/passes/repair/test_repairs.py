@@ -8,7 +8,7 @@ from constructs_arithmetic import CONSTRUCTS as ARITHMETIC
 from constructs_exports import CONSTRUCTS as EXPORTS
 from constructs_windows import CONSTRUCTS as WINDOWS
 
-from zkprep.model import run, seeded_inputs, serialize
+from zkprep.models.model import run, seeded_inputs, serialize
 from zkprep.passes.base import Pass, run_passes
 from zkprep.passes.normalise import normalise
 from zkprep.passes.oracle import compare

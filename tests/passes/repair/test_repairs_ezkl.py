@@ -11,7 +11,7 @@ import pytest
 from constructs_arithmetic import CONSTRUCTS as ARITHMETIC
 from constructs_windows import CONSTRUCTS as WINDOWS
 
-from zkprep.model import Feeds, input_specs, run, save, seeded_inputs
+from zkprep.models.model import Feeds, input_specs, run, save, seeded_inputs
 from zkprep.passes.base import run_passes
 from zkprep.passes.normalise import normalise
 

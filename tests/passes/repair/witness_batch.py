@@ -13,7 +13,7 @@ import numpy as np
 
 from zkprep.backends.ezkl import run_args
 from zkprep.circuit import CircuitSpec
-from zkprep.felts import decode, dequantise
+from zkprep.claims.felts import decode, dequantise
 
 SPEC = CircuitSpec(
     input_scale=10,

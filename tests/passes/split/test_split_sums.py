@@ -7,9 +7,9 @@ import onnx_ir as ir
 import pytest
 from net import Net, ops
 
-from zkprep.claim import Split
+from zkprep.claims.claim import Split
 from zkprep.errors import InputError
-from zkprep.model import Runner, seeded_inputs
+from zkprep.models.model import Runner, seeded_inputs
 from zkprep.passes.base import PassResult, run_passes
 from zkprep.passes.normalise import normalise
 from zkprep.passes.split import SplitIntoSums, Target

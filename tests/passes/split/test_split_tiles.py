@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from net import Net, ops
 
-from zkprep.claim import Split
+from zkprep.claims.claim import Split
 from zkprep.errors import InputError
-from zkprep.model import Runner, seeded_inputs, serialize
+from zkprep.models.model import Runner, seeded_inputs, serialize
 from zkprep.passes.base import PassResult, run_passes
 from zkprep.passes.normalise import normalise
 from zkprep.passes.split import REGIONS, SplitIntoTiles, Target

@@ -8,17 +8,17 @@ import pytest
 from net import Net
 
 from zkprep.circuit import CircuitSpec
-from zkprep.claim import Split
+from zkprep.claims.claim import Split
 from zkprep.cost.loads import Prices
 from zkprep.errors import InputError, TooLarge
-from zkprep.model import output_specs, save, seeded_inputs
+from zkprep.models.model import output_specs, save, seeded_inputs
 from zkprep.options import Options
 from zkprep.passes.circuit.winograd import TITLE
 from zkprep.prepare import Prepared, prepare
 from zkprep.proving import cutting
-from zkprep.slices import Limits, apply_cut, check_chain, choose_cut
-from zkprep.splitting import LEFT, fitted, split
-from zkprep.weights import Weights, loads, node_weights
+from zkprep.slicing.slices import Limits, apply_cut, check_chain, choose_cut
+from zkprep.slicing.splitting import LEFT, fitted, split
+from zkprep.slicing.weights import Weights, loads, node_weights
 
 SPEC = CircuitSpec(checks_boundary=False)
 MB = 10**6

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from zkprep.outline import is_lazy
+from zkprep.models.outline import is_lazy
 from zkprep.passes.affine.normal_form import Array, Refusal
 from zkprep.passes.names import Names
 

@@ -19,7 +19,7 @@ from onnx.reference import ReferenceEvaluator
 
 from zkprep.errors import InputError
 from zkprep.files import first_line
-from zkprep.limits import SIZED_BY_INPUTS, refuse_long_range
+from zkprep.models.limits import SIZED_BY_INPUTS, refuse_long_range
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.inference import contradiction, record_shapes
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from zkprep.outline import outline
+from zkprep.models.outline import outline
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.inference import record_shapes
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from zkprep.errors import InputError
-from zkprep.outline import outline
+from zkprep.models.outline import outline
 from zkprep.passes.base import PassResult, Site
 from zkprep.passes.inference import infer_shapes
 from zkprep.passes.names import shown

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from zkprep.model import run
+from zkprep.models.model import run
 from zkprep.passes.base import PassResult
 from zkprep.passes.repair.draft import Array, Draft, known, operand, repair, sizes
 

@@ -2,7 +2,7 @@
 
 `tiles` makes parts of what an operator puts out: each part is computed from the region of its
 inputs that it needs, by the rules of `restrictions`. `sums` makes parts of what an operator sums
-over. Both are exact; which is worth what is for `zkprep.splitting` to decide.
+over. Both are exact; which is worth what is for `zkprep.slicing.splitting` to decide.
 """
 
 from zkprep.passes.split.sums import SplitIntoSums

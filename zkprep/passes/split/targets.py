@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from zkprep.claim import Split
+from zkprep.claims.claim import Split
 from zkprep.errors import InputError
 from zkprep.passes.base import Site
 

@@ -1,0 +1,1 @@
+"""What EZKL would reject or get wrong in a model, before anything is proved."""

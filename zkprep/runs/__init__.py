@@ -1,0 +1,1 @@
+"""The run directory: stages done once by content, what they tell, and all runs from outside."""
