@@ -145,7 +145,8 @@ def _slice_line(piece: Slice) -> str:
     spec = piece.spec
     descent = f"read at scale {spec.input_scale}, " * bool(spec.descents)
     exit_ = f"outputs divided from scale {spec.limit}, " * bool(spec.exits)
-    inside = f"{len(spec.landings or ())} tensors divided inside, " * bool(spec.landings)
+    landed = sorted({scale for _, scale in spec.landings or ()})
+    inside = f"divided inside to scale {', '.join(map(str, landed))}, " * bool(landed)
     return (
         f"{inputs} -> {outputs}; {descent}{exit_}{inside}2**{spec.logrows} rows, "
         f"constants at scale {spec.param_scale}, "
