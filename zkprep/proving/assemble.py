@@ -31,7 +31,7 @@ from zkprep.report.types import (
     Variant,
     Verdict,
 )
-from zkprep.tune.descent import exited
+from zkprep.tune.descent import divided
 
 
 def slice_report(
@@ -123,7 +123,7 @@ def assemble(
 ) -> Report:
     """The report of a run or a measurement on this machine; `proved`: the prepared slices."""
     prepared = job.prepared
-    spent = profile((exited(one.model, one.spec.exits or ()), one.spec) for one in proved)
+    spent = profile((divided(one.model, one.spec), one.spec) for one in proved)
     return Report(
         zkprep=__version__,
         prover=job.backend.version,
