@@ -11,25 +11,23 @@ import onnx_ir as ir
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
+from rescaled import BACKEND, built, claim_of, claiming, proved_run
 
-from zkprep import pipeline
 from zkprep.backends.base import read_witness
-from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.srs import Srs
-from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.circuit import CircuitSpec
 from zkprep.claims import statement
 from zkprep.claims.felts import decode, encode, quantise
 from zkprep.claims.statement import Statement
+from zkprep.cost.profile import profile
 from zkprep.errors import StatementError
-from zkprep.models.model import Runner, save
+from zkprep.models.model import Runner
 from zkprep.options import Baselines, Options
-from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of, with_twins
-from zkprep.runs.store import SliceFiles
-from zkprep.slicing.slices import Slice
+from zkprep.proving.assemble import _given
+from zkprep.proving.sized import data_of, inputs_of, outputs_of, with_twins
 from zkprep.tune.descent import entered, taken
 from zkprep.verifying import audit
 
-BACKEND = EzklBackend()
 SUM = """
 <ir_version: 8, opset_import: ["" : 17]>
 sum (float[1, 2, 3] a, float[1, 2, 3] b) => (float[1, 2, 3] y)
@@ -49,6 +47,15 @@ skip (float[1, 2, 4, 4] x) => (float[1, 2, 4, 4] y)
     c = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], strides = [1, 1]> (r, w)
     s = Add (c, x)
     y = Relu (s)
+}
+"""
+STRIDED = """
+<ir_version: 8, opset_import: ["" : 17]>
+strided (float[1, 2, 4, 4] x) => (float[1, 2, 2, 2] y)
+<float[2, 2, 1, 1] w = {0.5, -0.3, 0.2, 0.7}>
+{
+    c = Conv <kernel_shape = [1, 1], strides = [2, 2]> (x, w)
+    y = Relu (c)
 }
 """
 OPTIONS = Options(blocks=4, scale=8, max_logrows=11, baselines=Baselines.NONE)
@@ -109,7 +116,7 @@ def test_names_that_are_taken_are_left_alone() -> None:
 def test_ezkl_reads_every_input_at_its_own_scale(
     descents: tuple[int, int], multiplier: int, tmp_path: Path
 ) -> None:
-    one = _built(tmp_path, spec(*descents, multiplier=multiplier))
+    one = built(tmp_path, model(SUM), spec(*descents, multiplier=multiplier))
     assert one.input_scales == (8 + descents[0], 8 + descents[1])
     given, (circuit, data, path) = feeds(), (tmp_path / name for name in "cdw")
     BACKEND.compile(one.path, one.files.settings, circuit)
@@ -135,18 +142,10 @@ def test_slices_that_descend_by_other_bits_are_no_twins(tmp_path: Path) -> None:
     made = []
     for name, descents in (("one", (4, 8)), ("two", (4, 9)), ("three", (4, 8))):
         (tmp_path / name).mkdir()
-        made.append(_built(tmp_path / name, spec(*descents)))
+        made.append(built(tmp_path / name, model(SUM), spec(*descents)))
     settings = {one.files.settings.read_bytes() for one in made}
     assert len(settings) == 1
     assert [one.twin for one in with_twins(made)] == [None, None, made[0].files]
-
-
-def _built(folder: Path, asked: CircuitSpec) -> Sized:
-    piece, files, path = model(SUM), SliceFiles(folder, folder), folder / "model.onnx"
-    save(entered(piece, asked), path)
-    BACKEND.gen_settings(path, asked, files.settings)
-    settings = read_settings(files.settings.read_bytes())
-    return Sized(Slice("000", (), piece, piece), piece, path, files, asked, settings)
 
 
 @pytest.fixture(scope="module")
@@ -155,30 +154,13 @@ def proved(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], S
     for logrows in (8, 9, 10, 11):
         kept_srs(logrows)
     folder = tmp_path_factory.mktemp("descent")
-    save(model(SKIP), folder / "skip.onnx")
-    random = np.random.default_rng(1)
-    data = {"input_data": [random.normal(size=32).round(3).tolist()]}
-    (folder / "x.json").write_text(json.dumps(data))
-    report = pipeline.prove(
-        folder / "skip.onnx",
-        folder / "x.json",
-        folder / "run",
-        OPTIONS,
-        BACKEND,
-        lambda *_: None,
-    )
-    assert report.verdict is not None
-    assert report.verdict.accepted, report.verdict.reason
-    return folder
-
-
-def _claim(folder: Path) -> Statement:
-    return statement.load((folder / "run/public/statement.json").read_bytes())
+    values = np.random.default_rng(1).normal(size=32).round(3)
+    return proved_run(folder, model(SKIP), values, OPTIONS)
 
 
 @pytest.mark.ezkl
 def test_a_sum_of_two_scales_is_proved_and_verified(proved: Path) -> None:
-    claim = _claim(proved)
+    claim = claim_of(proved)
     _, conv, both, last = claim.slices
     assert conv.outputs[0].scale == 16, "the Conv hands on its product"
     by = zip(both.inputs, both.spec.descents or (), strict=True)
@@ -189,7 +171,7 @@ def test_a_sum_of_two_scales_is_proved_and_verified(proved: Path) -> None:
     by_model = audit.verify(
         public,
         BACKEND,
-        model=proved / "skip.onnx",
+        model=proved / "model.onnx",
         allow_test_srs=True,
         told=proved / "x.json",
     )
@@ -200,6 +182,14 @@ def test_a_sum_of_two_scales_is_proved_and_verified(proved: Path) -> None:
     shown = by_digest.outputs["y"]
     got = np.array(shown.values).reshape(shown.shape) / 2.0**shown.scale
     assert np.abs(got - wanted).max() < 0.01 * np.ptp(wanted)
+
+
+@pytest.mark.ezkl
+def test_the_profile_is_of_the_circuit_as_it_is_made(tmp_path: Path) -> None:
+    """EZKL's loader moves the stride in front of the Mul at the entry."""
+    one = built(tmp_path, model(STRIDED), spec(8, multiplier=2))
+    cells = sum(cells for row in profile([_given(one)]).values() for cells in row.values())
+    assert cells == one.settings.total_assignments
 
 
 def _with(claim: Statement, bits: int, *, sent: int | None = None) -> Statement:
@@ -222,11 +212,9 @@ def _with(claim: Statement, bits: int, *, sent: int | None = None) -> Statement:
 @pytest.mark.ezkl
 @pytest.mark.parametrize("anchor", ["digest", "model", "forged"])
 def test_another_descent_is_refused(proved: Path, tmp_path: Path, anchor: str) -> None:
-    claim = _claim(proved)
+    claim = claim_of(proved)
     forged = _with(claim, 9)
-    public = tmp_path / "public"
-    _copy(proved / "run/public", public)
-    (public / "statement.json").write_bytes(statement.dump(forged))
+    public = claiming(proved, forged, tmp_path / "public")
     by_digest = statement.digest(claim if anchor == "digest" else forged)
     expected = {
         "digest": "the statement's digest is",
@@ -235,7 +223,7 @@ def test_another_descent_is_refused(proved: Path, tmp_path: Path, anchor: str) -
     }
     with pytest.raises(StatementError, match=expected[anchor]):
         if anchor == "model":
-            path = proved / "skip.onnx"
+            path = proved / "model.onnx"
             audit.verify(public, BACKEND, model=path, allow_test_srs=True)
         else:
             audit.verify(public, BACKEND, expect=by_digest, allow_test_srs=True)
@@ -244,12 +232,4 @@ def test_another_descent_is_refused(proved: Path, tmp_path: Path, anchor: str) -
 @pytest.mark.ezkl
 def test_a_descent_from_a_scale_that_nobody_puts_out_is_refused(proved: Path) -> None:
     with pytest.raises(StatementError, match="the wire of 'c' .*: scale is 16 at one end and 17"):
-        statement.dump(_with(_claim(proved), 9, sent=16))
-
-
-def _copy(source: Path, target: Path) -> None:
-    for path in source.rglob("*"):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
+        statement.dump(_with(claim_of(proved), 9, sent=16))

@@ -10,26 +10,22 @@ import onnx_ir as ir
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
+from rescaled import BACKEND, built, claim_of, claiming, proved_run
 
-from zkprep import pipeline
 from zkprep.backends.base import read_witness
-from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.srs import Srs
-from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.circuit import CircuitSpec
 from zkprep.claims import statement
 from zkprep.cost.walk import walk
 from zkprep.errors import StatementError
-from zkprep.models.model import Runner, save
+from zkprep.models.model import Runner
 from zkprep.options import Baselines, Options
 from zkprep.proving import fidelity
-from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of, with_twins
-from zkprep.runs.store import SliceFiles
-from zkprep.slicing.slices import Slice
+from zkprep.proving.sized import data_of, inputs_of, outputs_of, with_twins
 from zkprep.tune import LARGEST_OUTPUT, Circuits, Point
 from zkprep.tune.descent import entered, exited
 from zkprep.verifying import audit
 
-BACKEND = EzklBackend()
 TWO = """
 <ir_version: 8, opset_import: ["" : 17]>
 two (float[1, 4] x) => (float[1, 3] y, float[1, 4] z)
@@ -112,7 +108,7 @@ def test_both_ends_of_a_slice() -> None:
 @pytest.mark.ezkl
 @pytest.mark.parametrize("exits", [(9, 0), (0, 20), (14, 14)])
 def test_ezkl_divides_behind_the_exit(exits: tuple[int, int], tmp_path: Path) -> None:
-    one = _built(tmp_path, spec(*exits))
+    one = built(tmp_path, model(TWO), spec(*exits))
     wanted = tuple(24 - bits if bits else 16 for bits in exits)
     assert one.output_scales == wanted
     assert walk(exited(one.model, exits), one.spec).total == one.settings.total_assignments
@@ -135,16 +131,8 @@ def test_slices_that_are_brought_down_by_other_bits_are_no_twins(tmp_path: Path)
     made = []
     for name, exits in (("one", (9, 9)), ("two", (9, 10)), ("three", (9, 9))):
         (tmp_path / name).mkdir()
-        made.append(_built(tmp_path / name, spec(*exits)))
+        made.append(built(tmp_path / name, model(TWO), spec(*exits)))
     assert [one.twin for one in with_twins(made)] == [None, None, made[0].files]
-
-
-def _built(folder: Path, asked: CircuitSpec) -> Sized:
-    piece, files, path = model(TWO), SliceFiles(folder, folder), folder / "model.onnx"
-    save(entered(piece, asked), path)
-    BACKEND.gen_settings(path, asked, files.settings)
-    settings = read_settings(files.settings.read_bytes())
-    return Sized(Slice("000", (), piece, piece), piece, path, files, asked, settings)
 
 
 POINTS = Circuits.points
@@ -164,28 +152,15 @@ def proved(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], S
     for logrows in range(8, 13):
         kept_srs(logrows)
     folder = tmp_path_factory.mktemp("exit")
-    save(deep(), folder / "deep.onnx")
-    random = np.random.default_rng(1)
-    data = {"input_data": [random.normal(size=16).round(3).tolist()]}
-    (folder / "x.json").write_text(json.dumps(data))
+    values = np.random.default_rng(1).normal(size=16).round(3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Circuits, "points", _lowered)
-        report = pipeline.prove(
-            folder / "deep.onnx",
-            folder / "x.json",
-            folder / "run",
-            OPTIONS,
-            BACKEND,
-            lambda *_: None,
-        )
-    assert report.verdict is not None
-    assert report.verdict.accepted, report.verdict.reason
-    return folder
+        return proved_run(folder, deep(), values, OPTIONS)
 
 
 @pytest.mark.ezkl
 def test_what_would_be_too_large_to_leave_is_proved_and_verified(proved: Path) -> None:
-    claim = statement.load((proved / "run/public/statement.json").read_bytes())
+    claim = claim_of(proved)
     (only,) = claim.slices
     (port,), (bits,) = only.outputs, only.spec.exits or ()
     assert port.scale + bits == only.spec.limit > port.scale
@@ -194,7 +169,7 @@ def test_what_would_be_too_large_to_leave_is_proved_and_verified(proved: Path) -
     by_model = audit.verify(
         public,
         BACKEND,
-        model=proved / "deep.onnx",
+        model=proved / "model.onnx",
         allow_test_srs=True,
         told=proved / "x.json",
     )
@@ -212,7 +187,7 @@ def test_what_would_be_too_large_to_leave_is_proved_and_verified(proved: Path) -
 @pytest.mark.parametrize("anchor", ["digest", "model", "settings"])
 def test_another_scale_of_an_output_is_refused(proved: Path, tmp_path: Path, anchor: str) -> None:
     """An output of one bit less at the exit would be read as half of what it is."""
-    claim = statement.load((proved / "run/public/statement.json").read_bytes())
+    claim = claim_of(proved)
     (only,) = claim.slices
     (port,), (bits,) = only.outputs, only.spec.exits or ()
     if anchor == "settings":
@@ -221,9 +196,7 @@ def test_another_scale_of_an_output_is_refused(proved: Path, tmp_path: Path, anc
         asked = replace(only.spec, exits=(bits - 1,))
         made = replace(port, scale=port.scale + 1)
     forged = replace(claim, slices=(replace(only, spec=asked, outputs=(made,)),))
-    public = tmp_path / "public"
-    _copy(proved / "run/public", public)
-    (public / "statement.json").write_bytes(statement.dump(forged))
+    public = claiming(proved, forged, tmp_path / "public")
     expected = {
         "digest": "the statement's digest is",
         "model": "not the statement rebuilt from the model: slices",
@@ -231,7 +204,7 @@ def test_another_scale_of_an_output_is_refused(proved: Path, tmp_path: Path, anc
     }
     with pytest.raises(StatementError, match=expected[anchor]):
         if anchor == "model":
-            path = proved / "deep.onnx"
+            path = proved / "model.onnx"
             audit.verify(public, BACKEND, model=path, allow_test_srs=True)
         else:
             trusted = statement.digest(claim if anchor == "digest" else forged)
@@ -241,16 +214,8 @@ def test_another_scale_of_an_output_is_refused(proved: Path, tmp_path: Path, anc
 @pytest.mark.ezkl
 def test_whether_more_bits_help_is_asked_without_an_exit(tmp_path: Path) -> None:
     """With less put off, the exit's power of two would leave nothing of the output."""
-    one = _built(tmp_path, spec(20, 0))
+    one = built(tmp_path, model(TWO), spec(20, 0))
     feeds = {"x": np.array([[1.5, -0.7, 0.3, 2.0]], np.float32)}
     found = fidelity._error_at(BACKEND, one, feeds, 0, 1)
     assert found is not None
     assert found.relative_error < 0.01
-
-
-def _copy(source: Path, target: Path) -> None:
-    for path in source.rglob("*"):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())

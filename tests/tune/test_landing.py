@@ -1,6 +1,5 @@
 """Divisions inside a slice: the steps, their circuit by EZKL, and who lies of them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,26 +9,22 @@ import onnx_ir as ir
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
+from rescaled import BACKEND, built, claim_of, claiming, proved_run
 
-from zkprep import pipeline
 from zkprep.backends.base import read_witness
-from zkprep.backends.ezkl import EzklBackend
 from zkprep.backends.srs import Srs
-from zkprep.circuit import CircuitSpec, read_settings
+from zkprep.circuit import CircuitSpec
 from zkprep.claims import statement
 from zkprep.cost.walk import Loaded, walk
 from zkprep.errors import StatementError
-from zkprep.models.model import Runner, save
+from zkprep.models.model import Runner
 from zkprep.options import Baselines, Options
 from zkprep.proving import fidelity
 from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of, with_twins
-from zkprep.runs.store import SliceFiles
-from zkprep.slicing.slices import Slice
 from zkprep.tune import Circuits, Point
 from zkprep.tune.descent import entered, landed, tensors
 from zkprep.verifying import audit
 
-BACKEND = EzklBackend()
 GATE = """
 <ir_version: 8, opset_import: ["" : 17]>
 gate (float[1, 4] x) => (float[1, 3] y)
@@ -93,7 +88,7 @@ def test_ezkl_divides_where_it_lands_and_knows_the_scale(
     places: tuple[int, ...], tmp_path: Path
 ) -> None:
     asked = spec(*((place, 6) for place in places))
-    one = _built(tmp_path, asked)
+    one = built(tmp_path, gate(), asked)
     assert [table["Sigmoid"]["scale"] for table in one.settings.required_lookups] == [2.0**6]
     laid = walk(entered(one.model, asked), asked)
     assert laid.total == one.settings.total_assignments
@@ -112,27 +107,19 @@ def test_slices_that_land_elsewhere_are_no_twins(tmp_path: Path) -> None:
     made = []
     for name, place in (("one", 1), ("two", 4), ("three", 1)):
         (tmp_path / name).mkdir()
-        made.append(_built(tmp_path / name, spec((place, 6), (INNER, 6))))
+        made.append(built(tmp_path / name, gate(), spec((place, 6), (INNER, 6))))
     assert [one.twin for one in with_twins(made)] == [None, None, made[0].files]
 
 
 @pytest.mark.ezkl
 def test_whether_more_bits_help_is_asked_with_landings_as_fine(tmp_path: Path) -> None:
-    one = _built(tmp_path, spec((INNER, 4)))
+    one = built(tmp_path, gate(), spec((INNER, 4)))
     found, exact = _witnessed(one, tmp_path)
     coarse = np.abs(found - exact).max()
     for bits, multiplier in ((4, 4), (4, 1)):
         finer = fidelity._error_at(BACKEND, one, X, bits, multiplier)
         assert finer is not None
         assert finer.max_error < coarse / 4
-
-
-def _built(folder: Path, asked: CircuitSpec) -> Sized:
-    piece, files, path = gate(), SliceFiles(folder, folder), folder / "model.onnx"
-    save(entered(piece, asked), path)
-    BACKEND.gen_settings(path, asked, files.settings)
-    settings = read_settings(files.settings.read_bytes())
-    return Sized(Slice("000", (), piece, piece), piece, path, files, asked, settings)
 
 
 def _witnessed(one: Sized, folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -161,32 +148,20 @@ def proved(tmp_path_factory: pytest.TempPathFactory, kept_srs: Callable[[int], S
     for logrows in range(8, 13):
         kept_srs(logrows)
     folder = tmp_path_factory.mktemp("landing")
-    save(gate(), folder / "gate.onnx")
-    (folder / "x.json").write_text(json.dumps({"input_data": [X["x"].ravel().tolist()]}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Circuits, "points", _landing)
-        report = pipeline.prove(
-            folder / "gate.onnx",
-            folder / "x.json",
-            folder / "run",
-            OPTIONS,
-            BACKEND,
-            lambda *_: None,
-        )
-    assert report.verdict is not None
-    assert report.verdict.accepted, report.verdict.reason
-    return folder
+        return proved_run(folder, gate(), X["x"], OPTIONS)
 
 
 @pytest.mark.ezkl
 def test_a_circuit_that_lands_is_proved_and_verified(proved: Path) -> None:
-    claim = statement.load((proved / "run/public/statement.json").read_bytes())
+    claim = claim_of(proved)
     (only,) = claim.slices
     assert only.spec.landings == ((INNER, 8),)
     public, digest = proved / "run/public", statement.digest(claim)
     by_digest = audit.verify(public, BACKEND, expect=digest, allow_test_srs=True)
     by_model = audit.verify(
-        public, BACKEND, model=proved / "gate.onnx", allow_test_srs=True, told=proved / "x.json"
+        public, BACKEND, model=proved / "model.onnx", allow_test_srs=True, told=proved / "x.json"
     )
     assert by_model.assumed == (), "no value leaves the field"
     assert by_model.outputs == by_digest.outputs
@@ -215,19 +190,9 @@ def test_a_circuit_that_lands_is_proved_and_verified(proved: Path) -> None:
 def test_another_landing_is_refused(
     proved: Path, tmp_path: Path, landings: tuple[tuple[int, int], ...], said: str
 ) -> None:
-    claim = statement.load((proved / "run/public/statement.json").read_bytes())
+    claim = claim_of(proved)
     (only,) = claim.slices
     forged = replace(claim, slices=(replace(only, spec=replace(only.spec, landings=landings)),))
-    public = tmp_path / "public"
-    _copy(proved / "run/public", public)
     with pytest.raises(StatementError, match=said):
-        (public / "statement.json").write_bytes(statement.dump(forged))
-        audit.verify(public, BACKEND, model=proved / "gate.onnx", allow_test_srs=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    for path in source.rglob("*"):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
+        public = claiming(proved, forged, tmp_path / "public")
+        audit.verify(public, BACKEND, model=proved / "model.onnx", allow_test_srs=True)

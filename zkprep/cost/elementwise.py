@@ -120,8 +120,7 @@ def table(circuit: Circuit, call: Call) -> Wire:
 
 
 def shift(circuit: Circuit, call: Call) -> Wire:
-    """BitShift to the left by one constant, as of zkprep.tune.descent: the scale is so much
-    smaller.
+    """BitShift to the left by one constant (zkprep.tune.descent): the scale is so much smaller.
 
     Raises:
         ValueError: by something else.

@@ -3,10 +3,13 @@
 import platform
 from collections.abc import Sequence
 
+import msgspec
+import onnx_ir as ir
 import psutil
+from msgspec import UNSET
 
 from zkprep import __version__
-from zkprep.circuit import VISIBILITIES, RunArgs
+from zkprep.circuit import VISIBILITIES, CircuitSpec, RunArgs
 from zkprep.cost.circuit import Layout, layout
 from zkprep.cost.machine import constants, cpu_name, kept
 from zkprep.cost.profile import profile
@@ -31,7 +34,7 @@ from zkprep.report.types import (
     Variant,
     Verdict,
 )
-from zkprep.tune.descent import divided
+from zkprep.tune.descent import entered
 
 
 def slice_report(
@@ -123,7 +126,7 @@ def assemble(
 ) -> Report:
     """The report of a run or a measurement on this machine; `proved`: the prepared slices."""
     prepared = job.prepared
-    spent = profile((divided(one.model, one.spec), one.spec) for one in proved)
+    spent = profile(map(_given, proved))
     return Report(
         zkprep=__version__,
         prover=job.backend.version,
@@ -142,6 +145,11 @@ def assemble(
         constants=_constants(job.backend.version.split()[-1]),
         verdict=verdict,
     )
+
+
+def _given(one: Sized) -> tuple[ir.Model, CircuitSpec]:
+    """The model that EZKL is given, and its spec: what rescales its tensors is in the model."""
+    return entered(one.model, one.spec), msgspec.structs.replace(one.spec, descents=UNSET)
 
 
 def _constants(prover: str) -> Constants | None:

@@ -57,7 +57,7 @@ def entered(model: ir.Model, spec: CircuitSpec) -> ir.Model:
     """
     if not spec.descents and not spec.exits and not spec.landings:
         return model
-    result = divided(model, spec)
+    result = exited(landed(model, spec.landings or (), spec.limit), spec.exits or ())
     if spec.descents:
         result = result.clone() if result is model else result
         names = Names(result)
@@ -65,11 +65,6 @@ def entered(model: ir.Model, spec: CircuitSpec) -> ir.Model:
             if bits:
                 _descend(result.graph, value, bits, names)
     return result
-
-
-def divided(model: ir.Model, spec: CircuitSpec) -> ir.Model:
-    """The slice's model with what divides inside and at its end; as `entered` else."""
-    return exited(landed(model, spec.landings or (), spec.limit), spec.exits or ())
 
 
 def exited(model: ir.Model, exits: Sequence[int]) -> ir.Model:
