@@ -32,6 +32,7 @@ from zkprep.passes.circuit import ROUNDS, circuit_passes
 from zkprep.passes.normalise import normalise
 from zkprep.report.figures import MISSING, count, percent, seconds, share, size
 from zkprep.slicing.groups import elements
+from zkprep.tune.descent import entered
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/rewrites.md"
@@ -77,7 +78,8 @@ def staged(name: str) -> Case:
         original, counts = load(path), facts(onnx.load(path))
         body = behead(normalise(original).model).model
     stages = _stages(run_passes(body, passes.default_passes()).model)
-    spent = profile([(stages[-1].model, stages[-1].price.spec)])
+    spec = stages[-1].price.spec
+    spent = profile([(entered(stages[-1].model, spec), spec)])
     inputs = sum(elements(value) for value in body.graph.inputs)
     return Case(
         name=name,

@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from cost_networks import network
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from zkprep.circuit import CircuitSpec
@@ -12,6 +13,7 @@ from zkprep.cost.price import HEADROOM, price
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
 from zkprep.cost.walk import walk
 from zkprep.cost.work import predict
+from zkprep.tune.descent import entered
 
 IMAGE = "float[1,4,16,16] x"
 POOL = "kernel_shape=[2,2], strides=[2,2]"
@@ -57,8 +59,26 @@ def test_rebases_are_deferred_as_far_as_integers_fit() -> None:
 
 def test_no_table_is_larger_than_ezkl_can_hold() -> None:
     body = "a = MatMul(x, w)  b = MatMul(a, w)  c = MatMul(b, w)  y = Sigmoid(c)"
-    made = price(priced(body, "float[4,16] x", w=(16, 16)))
-    assert 24 << (8 * made.spec.scale_rebase_multiplier) <= LARGEST_TABLE
+    model = priced(body, "float[4,16] x", w=(16, 16))
+    spec = price(model).spec
+    ((_, scale),) = walk(entered(model, spec), spec).tables
+    assert 24 << scale <= LARGEST_TABLE
+
+
+def test_a_table_divides_what_it_reads_and_keeps_no_other_rebase_from_being_deferred() -> None:
+    body = "a = MatMul(x, w)  b = MatMul(a, w)  s = Sigmoid(b)  y = MatMul(s, w)"
+    model = priced(body, "float[64,16] x", w=(16, 16))
+    made = price(model)
+    assert made.spec.scale_rebase_multiplier > 1
+    assert made.spec.landings == ((2, 8),), "behind x and a"
+    assert walk(entered(model, made.spec), made.spec).tables == {("Sigmoid", 8)}
+    undivided = replace(made.spec, landings=UNSET, scale_rebase_multiplier=1)
+    assert made.cells < walk(model, undivided).cells_of(undivided.num_inner_cols, 2)
+
+
+def test_what_has_the_scale_of_a_table_is_not_divided() -> None:
+    made = price(priced("s = Sigmoid(x)  y = MatMul(s, w)", "float[4,16] x", w=(16, 16)))
+    assert made.spec.landings is UNSET
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 7])

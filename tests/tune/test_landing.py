@@ -17,12 +17,12 @@ from zkprep.circuit import CircuitSpec
 from zkprep.claims import statement
 from zkprep.cost.walk import Loaded, walk
 from zkprep.errors import StatementError
-from zkprep.models.model import Runner
+from zkprep.models.model import Runner, tensors
 from zkprep.options import Baselines, Options
 from zkprep.proving import fidelity
 from zkprep.proving.sized import Sized, data_of, inputs_of, outputs_of, with_twins
 from zkprep.tune import Circuits, Point
-from zkprep.tune.descent import entered, landed, tensors
+from zkprep.tune.descent import entered, landed
 from zkprep.verifying import audit
 
 GATE = """

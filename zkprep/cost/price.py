@@ -1,14 +1,15 @@
 """What proving a whole model takes under the settings that suit it best: the measure of a rewrite.
 
 Cells alone do not say it: a sort raises the degree of the whole circuit, a static table keeps it
-from having few rows and from deferring rebases, a deferred rebase takes longer digits. So a model
-is laid out as one circuit for every rebase multiplier and number of rows, with the digits that
-hold its largest integers; at the best of these other numbers of inner columns are tried, and the
-least work counts. Values are not known here: integers are taken to be HEADROOM bits longer than the
-scale of the tensor that has the most.
+from having few rows, a deferred rebase takes longer digits. So a model is laid out as one circuit
+for every rebase multiplier and number of rows, with the digits that hold its largest integers,
+and, as rebases are not deferred beyond a static table, with divisions in front of these as well
+(zkprep.tune.landings tries more places). At the best of these other numbers of inner columns are
+tried, and the least work counts. Values are not known here: integers are taken to be HEADROOM bits
+longer than the scale of the tensor that has the most.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -17,9 +18,11 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec, Settings
 from zkprep.cost.circuit import TABLE_RESERVED_ROWS, layout
 from zkprep.cost.laid import Walk
+from zkprep.cost.lowerings import TABLES
 from zkprep.cost.supposed import LARGEST_TABLE, LEGS, LOGROWS, supposed_settings
-from zkprep.cost.walk import walk
+from zkprep.cost.walk import Loaded
 from zkprep.cost.work import predict
+from zkprep.models.model import tensors
 
 SCALE = 8
 """Bits after the binary point."""
@@ -66,19 +69,51 @@ def _order(one: Price) -> tuple[float, int]:
 
 
 def _plans(model: ir.Model, headroom: int) -> Iterator[tuple[Price, Walk]]:
-    """One per multiplier that makes a difference and number of rows that has room."""
-    before: dict[str, int] = {}
+    """One per multiplier that makes a difference, landings and number of rows that has room."""
+    loaded = Loaded(model)
+    for walks in (_plain(loaded), _landed(loaded, model)):
+        before: dict[str, int] = {}
+        for start, laid in walks:
+            scales = dict(laid.scales)
+            too_large = _bits(laid, headroom) > LARGEST_BITS or _entries(laid) > LARGEST_TABLE
+            if scales == before or (before and too_large):
+                break
+            before = scales
+            for logrows in LOGROWS:
+                if (made := _price(laid, replace(start, logrows=logrows), headroom)) is not None:
+                    yield made, laid
+
+
+def _plain(loaded: Loaded) -> Iterator[tuple[CircuitSpec, Walk]]:
+    """Under every multiplier."""
     for multiplier in MULTIPLIERS:
-        laid = walk(model, _spec(multiplier))
-        scales = dict(laid.scales)
-        too_large = _bits(laid, headroom) > LARGEST_BITS or _entries(laid) > LARGEST_TABLE
-        if scales == before or (before and too_large):
-            return
-        before = scales
-        for logrows in LOGROWS:
-            spec = replace(_spec(multiplier), logrows=logrows)
-            if (made := _price(laid, spec, headroom)) is not None:
-                yield made, laid
+        spec = _spec(multiplier)
+        yield spec, loaded.walk(spec)
+
+
+def _landed(loaded: Loaded, model: ir.Model) -> Iterator[tuple[CircuitSpec, Walk]]:
+    """Under every multiplier, divided in front of static tables, where scales exceed SCALE."""
+    read = [
+        (place, value.name or "")
+        for place, value in enumerate(tensors(model))
+        if any(node.op_type in TABLES for node in value.consumers())
+        and value.name not in loaded.joined
+        and value.dtype in (None, ir.DataType.FLOAT)
+    ]
+    for spec, laid in _plain(loaded) if read else ():
+        above = _above(read, laid)
+        lands = _above(read, loaded.walk(spec, landings=_to_scale(above)))
+        if lands:
+            places = tuple((place, SCALE) for place, _ in lands)
+            yield replace(spec, landings=places), loaded.walk(spec, landings=_to_scale(lands))
+
+
+def _above(read: Sequence[tuple[int, str]], laid: Walk) -> list[tuple[int, str]]:
+    return [(place, name) for place, name in read if laid.scales.get(name, 0) > SCALE]
+
+
+def _to_scale(lands: Sequence[tuple[int, str]]) -> dict[str, int]:
+    return {name: SCALE for _, name in lands}
 
 
 def _of_other_widths(laid: Walk, best: CircuitSpec, headroom: int) -> Iterator[Price]:

@@ -130,6 +130,12 @@ def output_specs(model: ir.Model) -> tuple[TensorSpec, ...]:
     return tuple(_spec(value) for value in model.graph.outputs)
 
 
+def tensors(model: ir.Model) -> list[ir.Value]:
+    """The inputs, then what the nodes put out, in order."""
+    made = (value for node in model.graph for value in node.outputs)
+    return [*model.graph.inputs, *made]
+
+
 class Runner:
     """A model loaded once into ONNX Runtime, optimisation disabled, to be run many times."""
 

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from zkprep.circuit import CircuitSpec
 from zkprep.cost.laid import Walk
 from zkprep.cost.walk import Loaded
+from zkprep.models.model import tensors
 from zkprep.tune.choice import Point
-from zkprep.tune.descent import exited, tensors
+from zkprep.tune.descent import exited
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ import onnx_ir as ir
 
 from zkprep.circuit import CircuitSpec
 from zkprep.errors import StatementError
-from zkprep.models.model import Feeds
+from zkprep.models.model import Feeds, tensors
 from zkprep.passes.names import Names
 
 _Ends = tuple[str, str, str]
@@ -103,12 +103,6 @@ def landed(model: ir.Model, landings: Sequence[tuple[int, int]], limit: int) -> 
             raise StatementError(f"tensor {place} lands, the slice has {len(every)}")
         _land(result.graph, every[place], limit - scale, names)
     return result
-
-
-def tensors(model: ir.Model) -> list[ir.Value]:
-    """What may land, in order: the inputs, then what the nodes put out."""
-    made = (value for node in model.graph for value in node.outputs)
-    return [*model.graph.inputs, *made]
 
 
 def taken(spec: CircuitSpec, names: Sequence[str], feeds: Feeds) -> Feeds:

@@ -17,8 +17,8 @@ import onnx_ir as ir
 
 from zkprep.claims.allowed import LARGEST_SCALE
 from zkprep.cost.lowerings import TABLES
+from zkprep.models.model import tensors
 from zkprep.tune.choice import Point
-from zkprep.tune.descent import tensors
 from zkprep.tune.points import Held, settled
 
 MULTIPLIERS = (2, 3, 4)
