@@ -211,7 +211,7 @@ def _remarks(proved: dict[str, list[State]], known: Results) -> Iterator[str]:
     chosen = [name for name, states in proved.items() if not all(one.as_asked for one in states)]
     if chosen:
         yield (
-            f"Of {', '.join(chosen)} the priced circuit would put out more than the 53 bits that "
+            f"Of {' and '.join(chosen)} a priced circuit would put out more than the 53 bits that "
             "EZKL keeps exact; what stands here is the one circuit that zkprep chooses instead."
         )
     worst = {name: max(one.took.relative_error for one in each) for name, each in proved.items()}

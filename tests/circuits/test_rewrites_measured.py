@@ -72,7 +72,7 @@ def test_a_row_has_the_prices_where_one_side_was_not_proved() -> None:
 def test_circuits_that_are_not_the_priced_ones_or_coarse_are_named() -> None:
     before = _state(STAGES[0], _took(900, 12.0, 6.6, error=0.92), as_asked=False)
     text = "\n".join(rewrites.per_rewrite([CASE], _known(before)))
-    assert "Of a case the priced circuit would put out more" in text
+    assert "Of a case a priced circuit would put out more" in text
     assert "a case 92 % of the output's range" in text
 
 
