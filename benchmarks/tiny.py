@@ -2,8 +2,8 @@
 
     python -m benchmarks.tiny [--table] [MODEL ...]
 
-Resumable: each model has its run directory in runs/tiny, and the same
-command goes on from the last finished stage. What a model took is kept in benchmarks/tiny.json, and
+Resumable: each model has its run directory in runs/tiny, and the same command goes on from the last
+finished stage of a run that has not ended. What a model took is kept in benchmarks/tiny.json, and
 is not proved again while it is what its baseline says, unless it is named; with --table nothing is.
 The table in docs/benchmarks.md is written from it. The public folder of ARTIFACT is kept, too, so
 that a test can verify it.
@@ -135,6 +135,8 @@ def _row(name: str, found: Proved) -> str:
 
 def _prove(name: str) -> None:
     run = RUNS / name
+    if (run / "report.json").exists():
+        shutil.rmtree(run)  # a run that has ended is of the circuits of its day
     model, data = make.build(name, RUNS / "cases" / name)
     with progress(sys.stderr, quiet=False) as notify:
         options = Options(memory=parse_memory(MEMORY), baselines=Baselines.NONE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from zkprep import __version__
 from zkprep.backends.base import NOTHING_USED, Backend, Usage
 from zkprep.execute.local import LocalExecutor, local_executor
 from zkprep.execute.task import Executor
@@ -167,7 +168,7 @@ def _fit(job: Job) -> Fit:
     """Search, or read what was found when the same was asked before."""
     files = job.run.files("prepared", "chain")
     asked = [input_data(list(one), one, {}) for one in (job.feeds, *job.given)]
-    about = (job.prepared.digest, job.backend.version, repr(job.options))
+    about = (job.prepared.digest, job.backend.version, __version__, repr(job.options))
     asked += [one.encode() for one in about]
 
     def search() -> Usage:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pipeline_case import Case
 
+from zkprep import pipeline
 from zkprep.backends.base import Usage
 from zkprep.backends.fake import FakeBackend
 from zkprep.claims.felts import decode, encode
@@ -179,6 +180,18 @@ def test_a_run_that_died_goes_on(skip: Case) -> None:
     assert "prepared/000 setup" in before
     skip.prove(THREE)
     assert len(_events(run)) == len(before) + len(again)
+
+
+def test_another_zkprep_fits_anew_and_reuses_the_keys(
+    skip: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip.proved(THREE)
+    before = len(_events(skip.folder / "run"))
+    monkeypatch.setattr(pipeline, "__version__", "0.0.0")
+    skip.prove(THREE)
+    again = _events(skip.folder / "run")[before:]
+    assert "prepared/chain fit" in again
+    assert "prepared/000 setup" not in again
 
 
 def test_another_input_reuses_the_keys(skip: Case) -> None:
