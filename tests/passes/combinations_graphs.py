@@ -34,7 +34,7 @@ def bn_after_instancenorm(n: Net) -> str:
     return n.bn(x, 4)
 
 
-@case("Conv Conv Add")
+@case("Conv")
 def shared_weight_two_convs(n: Net) -> str:
     w = n.normal(3, 3, 3, 3)
     a = n.bn(n("Conv", n.x(1, 3, 8, 8), w, pads=[1] * 4), 3)
@@ -74,8 +74,14 @@ def nameless(n: Net) -> str:
     return n.bn(c, 4, name="")
 
 
-@case("Mul Add Conv Conv Add", "is also read by")
+@case("Mul Add Conv Relu Conv Add", "is also read by")
 def affine_two_linear_readers(n: Net) -> str:
+    u = n("Add", n("Mul", n.x(1, 3, 6, 6), n.normal(3, 1, 1)), n.normal(3, 1, 1))
+    return n("Add", n.conv(u, 3, 4, 3, 3), n("Relu", n.conv(u, 3, 4, 3, 3)))
+
+
+@case("Conv")
+def affine_before_two_branches(n: Net) -> str:
     u = n("Add", n("Mul", n.x(1, 3, 6, 6), n.normal(3, 1, 1)), n.normal(3, 1, 1))
     return n("Add", n.conv(u, 3, 4, 3, 3), n.conv(u, 3, 4, 3, 3))
 

@@ -63,7 +63,8 @@ def test_forward_into_the_conv_behind_a_concat() -> None:
 def test_skip_join_scales_both_and_shifts_one(op: str) -> None:
     net = Net()
     net.input("x", 1, 3, 6, 6)
-    net.node(op, net.conv("x", 3, 4, 3, 3, out="a"), net.conv("x", 3, 4, 3, 3, out="b"), out="j")
+    net.input("z", 1, 3, 6, 6)
+    net.node(op, net.conv("x", 3, 4, 3, 3, out="a"), net.conv("z", 3, 4, 3, 3, out="b"), out="j")
     net.batch_norm("j", 4)
     check_fused(net.output("y").model(), ["Conv", "Conv", op])
 

@@ -63,10 +63,11 @@ def branches(activation: str) -> Net:
     """Two products side by side, their sum, one more product, an activation."""
     net = Net()
     net.input("x", 1, 6)
+    net.input("z", 1, 6)
     for name in "uvw":
         net.normal(f"k{name}", 6, 6)
     net.node("MatMul", "x", "ku", out="u")
-    net.node("MatMul", "x", "kv", out="v")
+    net.node("MatMul", "z", "kv", out="v")
     net.node("Add", "u", "v", out="s")
     net.node("MatMul", "s", "kw", out="w")
     net.node(activation, "w", out="y")

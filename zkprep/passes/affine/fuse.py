@@ -3,6 +3,7 @@
 Chains of affine nodes are composed, then placed as one: backward into the operators that make their
 input; when no chain goes backward any more, forward into the operator that reads their output; then
 the scale alone, where only the shift has to stay; what goes nowhere is made as short as it can be.
+Then branches of one tensor that meet in a sum become one operator, which may absorb what follows.
 Nodes are visited in topological order until nothing moves; every step removes affine nodes or
 lowers the rows, so it ends.
 """
@@ -14,11 +15,13 @@ from typing import ClassVar
 import numpy as np
 import onnx_ir as ir
 
+from zkprep.passes.affine.branches import join_branches
 from zkprep.passes.affine.chains import Chain, affine_node, collect, kinds, shown_all
 from zkprep.passes.affine.compact import Arithmetic, arithmetic, compact, replace_by
 from zkprep.passes.affine.constants import Constants
 from zkprep.passes.affine.cost import dearer
 from zkprep.passes.affine.normal_form import Refusal
+from zkprep.passes.affine.padding import merge_pads
 from zkprep.passes.affine.plan import (
     Plan,
     Scope,
@@ -61,9 +64,17 @@ def _to_fixed_point(graph: ir.Graph, scope: Scope) -> list[Site]:
         or _sweep(graph, scope, _forward, absorb_forward)
         or _sweep(graph, scope, _scale_alone, _absorb_scale)
         or _compacted(graph, scope)
+        or _joined(graph, scope)
     ):
         applied += new
-    return applied + _left(graph, scope)
+    return applied + _left(graph, scope) + join_branches(graph, scope)
+
+
+def _joined(graph: ir.Graph, scope: Scope) -> list[Site]:
+    """Branches that meet become one; and a Pad that several Convs read may have one reader left."""
+    applied = [site for site in join_branches(graph, scope) if site.applied]
+    pads = merge_pads(graph, scope.constants) if applied else []
+    return applied + [site for site in pads if site.applied]
 
 
 def _sweep(graph: ir.Graph, scope: Scope, planner: _Planner, absorb: _Absorber) -> list[Site]:

@@ -28,17 +28,24 @@ class MergePads:
         """Add the pads of each Pad to those of the Conv that reads it."""
         result = model.clone()
         constants = Constants(result)
-        sites = []
-        for graph in list(result.graphs()):
-            for node in tuple(graph):
-                readers = node.outputs[0].consumers() if node.outputs else ()
-                if not _is_pair(node, readers):
-                    continue
-                names = (str(node.name), str(readers[0].name))
-                reason = _merge_pad(node, readers[0], graph, constants)
-                kept = f"kept {shown(node)} apart from {shown(readers[0])}: {reason}"
-                sites.append(Site("Pad into Conv", names, kept if reason else ""))
-        return PassResult(result, tuple(sites))
+        graphs = list(result.graphs())
+        return PassResult(
+            result, tuple(s for graph in graphs for s in merge_pads(graph, constants))
+        )
+
+
+def merge_pads(graph: ir.Graph, constants: Constants) -> list[Site]:
+    """Every Pad of `graph` into the Conv that reads it; or why not."""
+    sites = []
+    for node in tuple(graph):
+        readers = node.outputs[0].consumers() if node.outputs else ()
+        if not _is_pair(node, readers):
+            continue
+        names = (str(node.name), str(readers[0].name))
+        reason = _merge_pad(node, readers[0], graph, constants)
+        kept = f"kept {shown(node)} apart from {shown(readers[0])}: {reason}"
+        sites.append(Site("Pad into Conv", names, kept if reason else ""))
+    return sites
 
 
 def _is_pair(node: ir.Node, readers: Sequence[ir.Node]) -> bool:

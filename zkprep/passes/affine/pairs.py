@@ -12,19 +12,17 @@ Conv 1x1, then Conv     W[o, i, k] = sum over c of W2[o, c, k] * W1[c, i]
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
 from zkprep.passes.affine.constants import Recipe
+from zkprep.passes.affine.cost import rows_per_output
 from zkprep.passes.affine.edits import Edit, Folded, checked, with_offset
 from zkprep.passes.affine.linear import Linear
 from zkprep.passes.affine.normal_form import Array, Refusal
 from zkprep.passes.affine.windows import padded, window_pads
-
-# Rows of one output element beside those of its products: the rescale and the bias.
-_ROWS_PER_OUTPUT = {"Conv": 24.0, "Gemm": 23.5, "MatMul": 23.5}
 
 
 def merged(first: Linear, second: Linear, opset: int) -> Edit | Refusal | None:
@@ -136,7 +134,7 @@ def _dearer(first: Linear, second: Linear, edit: Edit) -> Refusal | None:
 
 def _rows(linear: Linear, shape: Sequence[int]) -> float:
     """Rows per output element of an operator like `linear` with a weight of `shape`."""
-    return ceil(prod(shape) / linear.outputs / 2) + _ROWS_PER_OUTPUT[linear.node.op_type]
+    return rows_per_output(linear.node.op_type, shape, linear.outputs)
 
 
 def _filters(

@@ -100,10 +100,10 @@ def _finish(
     """Rename the tensors whose values changed, then add what has no bias to go to."""
     for value in changed:
         value.name = constants.fresh(f"{value.name}_fused")
-    return [_add_after(edit, graph, constants) for edit in plan.edits if edit.addend is not None]
+    return [add_after(edit, graph, constants) for edit in plan.edits if edit.addend is not None]
 
 
-def _add_after(edit: Edit, graph: ir.Graph, constants: Constants) -> str:
+def add_after(edit: Edit, graph: ir.Graph, constants: Constants) -> str:
     """Insert the Add of the edit's addend behind its node; the name of the Add."""
     assert edit.addend is not None
     node, product = edit.node, edit.node.outputs[0]
