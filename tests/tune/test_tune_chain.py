@@ -195,6 +195,25 @@ def test_rows_are_kept() -> None:
         tuned(chain(LINE, limits=Limits(PLENTY, logrows=8)), SCALE)
 
 
+def test_a_column_holds_what_is_read_at_computed_places() -> None:
+    table, header = ", ".join(["0.5"] * 300), '<ir_version: 8, opset_import: ["" : 17]>'
+    read = (
+        f"{header} words (int64[1, 6] i) => (float[1, 6, 4] y)"
+        f" <float[75, 4] table = {{{table}}}> {{ y = Gather (table, i) }}"
+    )
+    slices = chain([read])
+    assert slices[0].counts.table == 300
+    assert tuned(slices, SCALE)[0].spec.logrows == 9
+    fixed = (
+        f"{header} rows (float[75, 4] table) => (float[2, 4] y)"
+        " <int64[2] i = {0, 5}> { y = Gather (table, i) }"
+    )
+    assert chain([fixed])[0].counts.table == 0
+    message = r"slice words picks from 300 values at computed places; 2\*\*8 rows hold 248"
+    with pytest.raises(TooLarge, match=message):
+        tuned(chain([read], limits=Limits(PLENTY, logrows=8)), SCALE)
+
+
 def test_a_machine_changes_no_choice() -> None:
     slow = Limits(PLENTY, machine=Machine(slowness=3.0, prove_commits=1.0, prove_quotient=9.0))
     here, there = tuned(chain(LINE), SCALE), tuned(chain(LINE, limits=slow), SCALE)

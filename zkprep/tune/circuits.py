@@ -158,10 +158,13 @@ class Circuits:
             return SliceTooLarge(self.demand.name, self._least_peak, self.limits.memory)
         if point in self._refused:
             return self._refused[point]
-        if self.instances > (rows := 2**self.limits.logrows - TABLE_RESERVED_ROWS):
+        rows, table = 2**self.limits.logrows - TABLE_RESERVED_ROWS, self.counts.table
+        if max(self.instances, table) > rows:
+            what = f"has {self.instances:,} public values"
+            if table > rows:
+                what = f"picks from {table:,} values at computed places"
             return TooLarge(
-                f"slice {self.demand.name} has {self.instances:,} public values; "
-                f"2**{self.limits.logrows} rows hold {rows:,}",
+                f"slice {self.demand.name} {what}; 2**{self.limits.logrows} rows hold {rows:,}",
                 stage="tune",
                 slice_name=self.demand.name,
                 hint="raise --max-logrows, or cut where tensors are smaller",
@@ -207,7 +210,7 @@ class Circuits:
     def _choice(self, spec: CircuitSpec) -> Choice | None:
         settings, rows = self._settings(spec), 2**spec.logrows - TABLE_RESERVED_ROWS
         entries = spec.lookup_range[1] - spec.lookup_range[0] if self.looks_up else 0
-        if entries > LARGEST_TABLE or settings.instances > rows:
+        if entries > LARGEST_TABLE or max(settings.instances, self.counts.table) > rows:
             return None
         made = layout(settings)
         peak = predict(made, self.limits.machine).peak_bytes

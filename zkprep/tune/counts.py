@@ -6,6 +6,7 @@ of columns and digits (zkprep.cost.rows). What wins is asked of EZKL, so an esti
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import onnx_ir as ir
 from msgspec import UNSET
@@ -15,8 +16,11 @@ from zkprep.circuit import CircuitSpec
 from zkprep.cost.laid import Walk
 from zkprep.cost.walk import Loaded
 from zkprep.models.model import tensors
+from zkprep.passes.repair.draft import known, sizes
 from zkprep.tune.choice import Point
 from zkprep.tune.descent import exited
+
+_PICKING = ("Gather", "GatherElements", "GatherND")
 
 
 @dataclass(slots=True)
@@ -64,6 +68,17 @@ class Counts:
     def joined(self) -> frozenset[str]:
         """Names of the tensors that EZKL's loader does away with."""
         return self._loaded(()).joined
+
+    @property
+    def table(self) -> int:
+        """Elements of the largest tensor that is read at computed places: a dynamic lookup table.
+
+        A column holds it whole, or EZKL refuses the circuit (`src/tensor/var.rs`
+        get_column_flush).
+        """
+        read = (node.inputs for node in self.model.graph if node.op_type in _PICKING)
+        tables = (data for data, places in (ins[:2] for ins in read) if known(places) is None)
+        return max((prod(sizes(data)) for data in tables), default=0)
 
     def squared(self, point: Point) -> Mapping[str, int]:
         """Scales of the tensors whose squares range checks meet, by name."""
