@@ -11,6 +11,29 @@ LOWEST = float(np.finfo(np.float32).min)
 SCORES = floats(1, 2, 3, 3)
 
 
+def _read_masks() -> Iterator[Case]:
+    """As PyTorch writes scaled_dot_product_attention with a mask that the model is given."""
+    kept = Input((1, 3), TensorProto.INT64, "booleans")
+    guard = " n = IsNaN (s) y = Where (n, z, s)"
+    for name, low in (("-inf", -np.inf), ("lowest float32", LOWEST)):
+        for variant, masked in (
+            ("chosen by Where", "m = Where (b, x, c)"),
+            ("added", "a = Where (b, z, c) m = Add (x, a)"),
+        ):
+            yield network(
+                "masked Softmax",
+                f"mask is read, {variant}, {name}, guarded",
+                f"b = Cast <to = 9> (k) {masked} s = Softmax <axis = -1> (m)" + guard,
+                x=floats(2, 3),
+                k=kept,
+                z=constant(0.0),
+                c=constant(low),
+            )
+    yield network(
+        "Softmax", "guarded", "s = Softmax <axis = -1> (x)" + guard, x=SCORES, z=constant(0.0)
+    )
+
+
 def masks() -> Iterator[Case]:
     causal = np.triu(np.full((3, 3), -np.inf), 1)
     add = "m = Add (x, c) y = Softmax <axis = -1> (m)"
@@ -51,6 +74,7 @@ def masks() -> Iterator[Case]:
         c=constant(LOWEST),
     )
     yield network("masked Softmax", "a whole row", add, x=floats(2, 3), c=constant([[-np.inf] * 3]))
+    yield from _read_masks()
     yield network(
         "masked Softmax",
         "mask is an input",

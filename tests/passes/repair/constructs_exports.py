@@ -7,12 +7,15 @@ from construct import ROW, Construct, broken, normal, whole
 
 from zkprep.passes.repair.clips import OpenClips
 from zkprep.passes.repair.masks import FiniteMasks
+from zkprep.passes.repair.open_guards import OpenGuards
 from zkprep.passes.repair.picks import GatherRows
+from zkprep.passes.repair.read_masks import LowestInstead
 from zkprep.passes.repair.recurrences import UnrollRecurrences
 
 SERIES = "(float[2,1,3] x) => (float y)"
 STARTED = "(float[2,1,3] x, float[1,1,2] h) => (float y, float last)"
 SQUARE = "(float[2,3,3] x) => (float y)"
+MASKED = "(float[2,3,3] x, bool[1,3] b) => (float y)"
 CAUSAL = np.triu(np.full((3, 3), -np.inf), 1).astype(np.float32)
 ALLOWED = np.isfinite(CAUSAL)
 LOWEST = np.finfo(np.float32).min
@@ -91,6 +94,45 @@ CONSTRUCTS: Mapping[str, Construct] = {
         "m = Where(b, x, c) y = Softmax<axis=-1>(m)",
         "Where GatherElements Add Softmax",
         b=ALLOWED,
+        c=-np.inf,
+    ),
+    "mask that is read, added": broken(
+        LowestInstead(),
+        MASKED,
+        "m = Where(b, z, c) s = Add(x, m) y = Softmax<axis=-1>(s)",
+        "Where Add ReduceMin Add Where Softmax",
+        z=0.0,
+        c=LOWEST,
+    ),
+    "mask that is read, added, turned round, with a bias": broken(
+        LowestInstead(),
+        MASKED,
+        "m = Where(b, c, z) s = Add(m, x) y = Softmax<axis=1>(s)",
+        "Where Add Add ReduceMin Add Where Softmax",
+        opset=18,
+        z=normal(3, 1),
+        c=LOWEST,
+    ),
+    "mask that is read, chosen by Where": broken(
+        LowestInstead(),
+        MASKED,
+        "m = Where(b, x, c) y = Softmax<axis=-1>(m)",
+        "Where ReduceMin Add Where Softmax",
+        c=-1e4,
+    ),
+    "guard of a Softmax": broken(
+        OpenGuards(),
+        SQUARE,
+        "s = Softmax<axis=-1>(x) n = IsNaN(s) y = Where(n, z, s)",
+        "Softmax Identity",
+        z=0.0,
+    ),
+    "guard of a row that a mask leaves out": broken(
+        OpenGuards(),
+        MASKED,
+        "m = Where(b, x, c) s = Softmax<axis=-1>(m) n = IsNaN(s) y = Where(n, z, s)",
+        "Where Softmax ReduceMin Add Where Softmax Cast ReduceMax Mul",
+        z=0.0,
         c=-np.inf,
     ),
     "GatherND of elements": broken(

@@ -121,6 +121,17 @@ FINE = {
     "Expand": parsed(ROW, "y = Expand(x, s)", s=whole(3, 6)),
     "Reshape with -1": parsed(IMAGE, "y = Reshape(x, s)", s=whole(1, -1)),
     "Softmax": parsed(ROW, "y = Softmax(x)"),
+    "Softmax of what a condition makes low": parsed(
+        "(float[2,3] x, bool[1,3] b) => (float y)",
+        "m = Where(b, z, c) s = Add(x, m) y = Softmax(s)",
+        z=0.0,
+        c=-1e4,
+    ),
+    "choice of a Softmax": parsed(
+        "(float[2,3] x, bool[1,3] b) => (float y)",
+        "s = Softmax(x) y = Where(b, z, s)",
+        z=0.0,
+    ),
     "Softmax with a bias": parsed(ROW, "b = Add(x, c) y = Softmax(b)", c=normal(6) - 100),
     "Clip, bounded": parsed(ROW, "y = Clip(x, l, h)", l=-1e30, h=1e30),
     "casts at the interface": parsed(
@@ -218,6 +229,11 @@ REFUSED = {
     ),
     "it masks a whole row": parsed(
         ROW, "m = Add(x, c) y = Softmax(m)", c=np.full(6, -np.inf, np.float32)
+    ),
+    "a row that it leaves out whole is no number": parsed(
+        "(float[2,3] x, bool[1,3] b) => (float y)",
+        "m = Where(b, x, c) y = Softmax(m)",
+        c=-np.inf,
     ),
     "its mask is larger than what it masks": parsed(
         ROW, "m = Add(x, c) y = Softmax(m)", c=np.float32([[0] * 6, [-np.inf] + [0] * 5])

@@ -23,11 +23,13 @@ from zkprep.passes.repair.indices import CountFromStart
 from zkprep.passes.repair.masks import FiniteMasks
 from zkprep.passes.repair.maximum_pools import PlainMaxPools
 from zkprep.passes.repair.norms import PlainNorms
+from zkprep.passes.repair.open_guards import OpenGuards
 from zkprep.passes.repair.opsets import RaiseOpset
 from zkprep.passes.repair.pads import PlainPads
 from zkprep.passes.repair.picks import GatherRows
 from zkprep.passes.repair.powers import PlainPowers
 from zkprep.passes.repair.quantised import DequantiseWeights
+from zkprep.passes.repair.read_masks import LowestInstead
 from zkprep.passes.repair.recurrences import UnrollRecurrences
 from zkprep.passes.repair.resizes import PlainResizes
 from zkprep.passes.repair.running_sums import MultiplyRunningSums
@@ -65,6 +67,8 @@ def repairs() -> tuple[Pass, ...]:
         PlainResizes(),
         GatherTiles(),
         ExpandInPlace(),
+        OpenGuards(),
+        LowestInstead(),
         FiniteMasks(),
         GatherRows(),
         CountFromStart(),

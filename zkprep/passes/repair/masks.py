@@ -1,13 +1,15 @@
 """A mask of -inf has no place in fixed point: Softmax leaves elements out in another way.
 
 Softmax(x + m) has 0 wherever the constant m is -inf, or so low that float32 makes it 0. There x is
-replaced with another element of its row that is not masked, less DISTANCE: k of them add less than
-a share of k exp(-DISTANCE) to the sum of the exponentials, which float32 does not see. Gathering
-takes no cells. The same for Where with a constant condition that chooses such a number.
-Source: ONNX operator Softmax; a lookup table of exponentials holds 2**20 entries.
+replaced with another element of its row that is not masked, less d: k of them add less than a share
+of k exp(-d) to the sum of the exponentials, which for d = log(2**24 k) float32 does not see.
+Gathering takes no cells. The same for Where with a constant condition that chooses such a number.
+Source: ONNX operator Softmax; a lookup table of exponentials holds 2**20 entries, so d is as small
+as it can be.
 """
 
 from dataclasses import dataclass
+from math import log
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +20,11 @@ from zkprep.passes.repair.draft import Array, Draft, known, operand, repair, siz
 
 MASKED = -1e4
 """A number at most this leaves an element out: no circuit has scores so far apart."""
-DISTANCE = 32.0
+
+
+def distance(count: int) -> float:
+    """How far below the others as many elements of a row have no share that float32 sees."""
+    return log(2**24 * count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ def _rule(node: ir.Node, draft: Draft) -> ir.Value | str | None:
     places = np.where(left_out, first, own)
     picked = draft.op("GatherElements", scores, draft.constant("places", places), axis=axis)
     standing = np.take_along_axis(mask, first, axis=axis)
-    shifted = draft.constant("mask", np.where(left_out, standing - DISTANCE, mask), masked.dtype)
+    low = standing - distance(mask.shape[axis])
+    shifted = draft.constant("mask", np.where(left_out, low, mask), masked.dtype)
     return draft.op("Softmax", draft.op("Add", picked, shifted), axis=axis)
 
 
