@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from net import Net, check_fused
+from net import Net, check_fused, check_kept
 
 
 def conv_then(net: Net, opset: int = 17) -> str:
@@ -187,3 +187,47 @@ def test_squeeze_and_unsqueeze() -> None:
         "Unsqueeze", net.batch_norm("s", 4, out="b"), net.constant("u", np.array([2])), out="y"
     )
     check_fused(net.output("y").model(), ["Conv", "GlobalAveragePool", "Squeeze", "Unsqueeze"])
+
+
+@pytest.mark.parametrize("size", [(6, 5, 4), (5, 5, 5)])
+def test_a_norm_behind_the_edges_of_a_graph(size: tuple[int, int, int]) -> None:
+    """A (x W): the scale goes into W, along the columns; every row gets the shift once."""
+    nodes, features, channels = size
+    net = Net()
+    net.input("x", nodes, features)
+    net.node("MatMul", "x", net.normal("w", features, channels), out="m")
+    net.node("MatMul", net.normal("edges", nodes, nodes), "m", out="a")
+    net.batch_norm("a", channels)
+    check_fused(net.output("y").model(), ["MatMul", "MatMul", "Add"])
+
+
+def test_scales_go_with_their_operand_of_a_product_of_two_tensors() -> None:
+    net = Net()
+    net.input("x", 2, 4, 5)
+    net.node("MatMul", "x", net.normal("v", 5, 4), out="a")
+    net.node("MatMul", "x", net.normal("w", 5, 3), out="b")
+    net.node("MatMul", "a", "b", out="p")
+    net.node("Mul", "p", net.normal("columns", 3), out="y")
+    check_fused(net.output("y").model(), ["MatMul"] * 3)
+
+
+def test_a_scale_before_the_edges_goes_into_the_weights_behind() -> None:
+    net = Net()
+    net.input("x", 6, 5)
+    net.node("Mul", "x", net.normal("s", 5), out="u")
+    net.node("MatMul", net.normal("edges", 6, 6), "u", out="a")
+    net.node("Gemm", "a", net.normal("w", 5, 4), net.normal("c", 4), out="y")
+    check_fused(net.output("y").model(), ["MatMul", "Gemm"])
+
+
+def test_what_an_operand_of_a_product_cannot_take_is_kept() -> None:
+    net = Net()
+    net.input("x", 6, 5)
+    net.node("Relu", "x", out="r")
+    net.node("MatMul", net.normal("edges", 6, 6), "r", out="a")
+    net.node("Mul", "a", net.constant("s", -np.arange(1.0, 6.0)), out="y")
+    check_kept(
+        net.output("y").model(),
+        "kept 'n_y' apart from 'n_a': "
+        "it scales the columns of the product; the weight only reaches its rows",
+    )

@@ -16,6 +16,8 @@
     DepthToSpace                       one       one
     Pad with constant 0                any       0
     Clip                               one > 0   one     its bounds move too (`clips`)
+    MatMul                             any       0       rows with its left operand, columns with
+                                                         its right one
 A real nonlinearity (Sigmoid, Tanh, Softmax) lets nothing cross. ONNX pads a MaxPool with -infinity
 and can leave the padding out of an average; EZKL pads both with 0, so no shift crosses either.
 """
@@ -58,6 +60,33 @@ def across_forward(node: ir.Node, index: int, affine: Affine) -> Affine | Refusa
     if node.op_type not in _UNARY or index != 0:
         return None
     return _UNARY[node.op_type](node, affine, False)
+
+
+def across_product(node: ir.Node, affine: Affine) -> tuple[int, Affine] | None:
+    """The operand of a MatMul, by number, that can be scaled in the place of its output, and how.
+
+    (A B) s along the columns is A (B s), along the rows (s A) B; a shift would be multiplied too.
+    """
+    left, right, output = *node.inputs[:2], node.outputs[0]
+    if node.op_type != "MatMul" or node.domain != "" or affine.shifts or affine.axis is None:
+        return None
+    shapes = [None if value is None else value.shape for value in (left, right, output)]
+    ranks = [0 if shape is None else len(shape) for shape in shapes]
+    behind = ranks[2] - affine.axis
+    if min(ranks) < 2 or behind not in (1, 2):
+        return None
+    index = 1 if behind == 1 else 0
+    return index, replace(affine, axis=ranks[index] - behind)
+
+
+def behind_product(node: ir.Node, index: int, affine: Affine) -> Affine | None:
+    """`affine` of operand `index` of a MatMul as one of its output, if it scales what is kept."""
+    value, output = node.inputs[index], node.outputs[0]
+    if value is None or value.shape is None or output.shape is None or affine.axis is None:
+        return None
+    moved = replace(affine, axis=len(output.shape) - len(value.shape) + affine.axis)
+    back = across_product(node, moved)
+    return moved if back is not None and back[0] == index else None
 
 
 def _cut(node: ir.Node, affine: Affine) -> tuple[Pieces, ...] | Refusal:

@@ -14,7 +14,13 @@ import onnx_ir as ir
 from zkprep.passes.affine.backward import backward
 from zkprep.passes.affine.clips import moved_bounds
 from zkprep.passes.affine.constants import Constants, stored, type_name
-from zkprep.passes.affine.crossing import Pieces, across_backward, across_forward
+from zkprep.passes.affine.crossing import (
+    Pieces,
+    across_backward,
+    across_forward,
+    across_product,
+    behind_product,
+)
 from zkprep.passes.affine.edits import Edit, Folded, checked
 from zkprep.passes.affine.forward import forward
 from zkprep.passes.affine.linear import LINEAR, NORMS, describe
@@ -67,7 +73,7 @@ def plan_backward(value: ir.Value, reader: ir.Node, affine: Affine, scope: Scope
     if node.op_type in LINEAR or (node.op_type in NORMS and node.domain == ""):
         linear = describe(node, scope.constants, scope.opset)
         edit = linear if isinstance(linear, Refusal) else backward(linear, affine, scope.opset)
-        return edit if isinstance(edit, Refusal) else Plan((edit,))
+        return _before_product(node, affine, edit, scope) or _alone(edit)
     if node.op_type == "Clip" and node.domain == "":
         return _behind_clip(node, affine, scope)
     alternatives = across_backward(node, affine)
@@ -108,6 +114,33 @@ def _behind_clip(node: ir.Node, affine: Affine, scope: Scope) -> Plan | Refusal:
     return plan if isinstance(plan, Refusal) else _across(plan, node, edit)
 
 
+def _alone(edit: Edit | Refusal) -> Plan | Refusal:
+    return edit if isinstance(edit, Refusal) else Plan((edit,))
+
+
+def _before_product(
+    node: ir.Node, affine: Affine, edit: Edit | Refusal, scope: Scope
+) -> Plan | None:
+    """How what a MatMul multiplies can be scaled, where the MatMul itself cannot be."""
+    moved = across_product(node, affine) if isinstance(edit, Refusal) else None
+    value = None if moved is None else node.inputs[moved[0]]
+    if moved is None or value is None or stored(value) is not None:
+        return None
+    plan = plan_backward(value, node, moved[1], scope)
+    return None if isinstance(plan, Refusal) else replace(plan, crossed=(node, *plan.crossed))
+
+
+def _after_product(
+    node: ir.Node, index: int, affine: Affine, edit: Edit | Refusal, scope: Scope
+) -> Plan | None:
+    """How what reads a MatMul can take a scale of what the MatMul reads, where it cannot."""
+    moved = behind_product(node, index, affine) if isinstance(edit, Refusal) else None
+    if moved is None:
+        return None
+    plan = plan_forward(node.outputs[0], moved, scope)
+    return None if isinstance(plan, Refusal) else replace(plan, crossed=(node, *plan.crossed))
+
+
 def _across(plan: Plan, node: ir.Node, edit: Edit) -> Plan:
     return replace(plan, crossed=(node, *plan.crossed), adjusted=(edit, *plan.adjusted))
 
@@ -145,7 +178,7 @@ def plan_forward(value: ir.Value, affine: Affine, scope: Scope) -> Plan | Refusa
     if node.op_type in LINEAR:
         linear = describe(node, scope.constants, scope.opset)
         edit = linear if isinstance(linear, Refusal) else forward(linear, affine, scope.opset)
-        return edit if isinstance(edit, Refusal) else Plan((edit,))
+        return _after_product(node, index, affine, edit, scope) or _alone(edit)
     if node.op_type == "Clip" and node.domain == "" and index == 0:
         bounds = moved_bounds(node, affine, scope.constants, backward=False)
         plan = plan_forward(node.outputs[0], affine, scope)
