@@ -270,6 +270,22 @@ CONSTRUCTS: Mapping[str, Construct] = {
         "Reshape Reshape Concat Gather Reshape ReduceMax Reshape",
         i=whole([1, -2, 1, 0, 1]),
     ),
+    "ScatterElements, largest of the updates": broken(
+        GatherScatters(),
+        "(float[5,2] u) => (float y)",
+        'y = ScatterElements<reduction="max">(z, i, u)',
+        "Reshape Gather Reshape ReduceMax Reshape",
+        i=whole([1, 0], [0, 0], [1, 1], [1, 0], [1, 1]),
+        z=np.full((2, 2), np.finfo(np.float32).min),
+    ),
+    "ScatterElements, largest of a number and the updates": broken(
+        GatherScatters(),
+        "(float[2,2] u) => (float y)",
+        'y = ScatterElements<reduction="max">(z, i, u)',
+        "Reshape Concat Gather Reshape ReduceMax Reshape",
+        i=whole([1, 0], [0, 0]),
+        z=np.full((2, 2), -9.0, np.float32),
+    ),
     "ScatterElements": broken(
         GatherScatters(),
         ROW,

@@ -7,7 +7,8 @@ Where updates are added, as a graph network does with what its edges carry, outp
     x(p), u(1), ..., u(m(p))
 over the updates that go to p: gathered side by side, the shorter lists filled up with zeros, and
 summed along that axis. A maximum or minimum is filled up with x(p). Zeros that are scattered into
-are left out of sums.
+are left out of sums, and of maxima and minima the numbers at the end of float32's, where every
+output has an update: no circuit holds larger ones.
 Sources: ONNX operators ScatterND and ScatterElements.
 """
 
@@ -22,6 +23,8 @@ from zkprep.passes.repair.draft import Array, Draft, known, operand, repair, siz
 
 _REDUCED = {"add": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin"}
 _AXES_ARE_INPUTS = 18
+_BEYOND = 2.0**72
+"""No circuit's range holds a number like that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,14 @@ def _reduced(
 ) -> ir.Value:
     """The lists gathered and reduced to one number each."""
     fresh = numbers.size + np.arange(targets.size)
-    adds, zeros = reduction == "add", known(data)
+    adds, start = reduction == "add", known(data)
     end = numbers.size + fresh.size
     lists = _summands(numbers, targets, fresh, end if adds else numbers.ravel())
     rows = [_row(draft, updates), *([draft.constant("zero", [0], data.dtype)] * (end in lists))]
-    if adds and zeros is not None and not zeros.any():
+    if adds and start is not None and not start.any():
         lists -= numbers.size
+    elif _never_found(start, reduction) and np.unique(targets).size == numbers.size:
+        lists = np.where(lists < numbers.size, lists[:, :1], lists) - numbers.size
     else:
         rows = [_row(draft, data), *rows]
         lists = np.column_stack([numbers.ravel(), lists])
@@ -93,6 +98,13 @@ def _reduced(
         table = draft.op("Reshape", found, draft.constant("lists", lists.shape))
         found = _reduce(draft, table, _REDUCED[reduction])
     return draft.op("Reshape", found, draft.constant("shape", sizes(data)))
+
+
+def _never_found(start: Array | None, reduction: str) -> bool:
+    """Whether a maximum or minimum with updates is never a number it starts from."""
+    if start is None or reduction == "add":
+        return False
+    return bool(np.all((start if reduction == "min" else -start) >= _BEYOND))
 
 
 def _reduce(draft: Draft, table: ir.Value, operator: str) -> ir.Value:
