@@ -83,3 +83,13 @@ def test_a_missing_size_is_asked_for_whatever_is_rewritten_later(tmp_path: Path)
     text = "net (float[2, length] x) => (float[2, length] y) { y = Gelu (x) }"
     with pytest.raises(InputError, match="axis 1, symbol 'length'"):
         prepared(tmp_path, text, opset=20)
+
+
+def test_a_mask_of_infinity_is_told_what_can_be_proved(tmp_path: Path) -> None:
+    net = "net (float[2, 3] x, bool[1, 3] b) => (float[2, 3] y)"
+    masked = "m = Where (b, x, c) y = Softmax <axis = -1> (m)"
+    infinite = "z = Constant <value_float = 0.0> () c = Log (z)"
+    with pytest.raises(UnsupportedModel, match="number -inf, .* holds it; with -1e9 it can be"):
+        prepared(tmp_path, f"{net} {{ {infinite} {masked} }}")
+    finite = "c = Constant <value_float = -1e9> ()"
+    assert "Where" in operators(prepared(tmp_path, f"{net} {{ {finite} {masked} }}"))

@@ -101,6 +101,8 @@ def file_digest(path: Path) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error that says something."""
+    """The first line of an error that says something; all of it if that ends in the middle."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return " ".join(lines) if lines[0].endswith(":") else lines[0]

@@ -116,7 +116,14 @@ def twice(path: Path) -> None:
     path.write_bytes(wrong.SerializeToString())
 
 
+def dangling(path: Path) -> None:
+    wrong = onnx.load(path)
+    wrong.graph.node[0].input[0] = "nobody"
+    path.write_bytes(wrong.SerializeToString())
+
+
 DAMAGE = [
+    (dangling, "'nobody' of node: .* is not output of any previous nodes"),
     (cut, "it is no protobuf: not an ONNX file, cut short or damaged"),
     (shorter, "weight 'w' has 1148 bytes instead of 1152"),
     (twice, "Graph must be in single static assignment"),

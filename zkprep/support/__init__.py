@@ -152,5 +152,12 @@ def _why_no_number(node: ir.Node) -> str:
             continue
         largest = constant.flat[np.argmax(np.abs(constant))]
         if not abs(largest) < LARGEST_NUMBER:
-            return f"it reads the number {largest:.3g}, and no circuit's range holds it"
+            reason = f"it reads the number {largest:.3g}, and no circuit's range holds it"
+            return reason + "; with -1e9 it can be proved" * bool(largest < 0 and _fills(node))
     return ""
+
+
+def _fills(node: ir.Node) -> bool:
+    """Whether a Where fills another tensor up with a number, as masked scores of a Softmax."""
+    filled = node.op_type == "Where" and any(known(value) is None for value in node.inputs[1:])
+    return filled and all(one.op_type == "Softmax" for one in node.outputs[0].consumers())
