@@ -52,13 +52,16 @@ class Limiting:
     def __call__(self, event: Event) -> None:
         self.events.append(event)
         if event.kind == "start" and event.stage == "setup" and self.watcher is None:
-            self.watcher = threading.Thread(target=self._act)
+            ending = {child.pid for child in psutil.Process().children()}
+            self.watcher = threading.Thread(target=self._act, args=[ending])
             self.watcher.start()
 
-    def _act(self) -> None:
+    def _act(self, ending: set[int]) -> None:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
+                if child.pid in ending:
+                    continue
                 resource.prlimit(child.pid, self.limit, (self.bytes, self.bytes))
                 return
             time.sleep(0.001)

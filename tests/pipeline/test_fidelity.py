@@ -56,6 +56,8 @@ def test_bits_that_bring_lost_constants_back_tell(monkeypatch: pytest.MonkeyPatc
     assert found.hint.startswith("--scale 18 or so"), "4 % halved twice keeps 1 %"
     last = blame(monkeypatch, {(4, 1): 0.5, (8, 1): 0.7, (12, 1): 0.008})
     assert isinstance(last, Imprecise) and last.hint.startswith("--scale 20 or so")
+    exact = blame(monkeypatch, {(4, 1): 0.0})
+    assert isinstance(exact, Imprecise) and exact.hint.startswith("--scale 12 or so")
 
 
 @pytest.mark.parametrize(

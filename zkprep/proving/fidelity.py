@@ -167,7 +167,8 @@ def _blame(
     finer = _finer(backend, one, feeds, error)
     if finer is not None:
         bits, better = finer
-        enough = bits + max(0, ceil(log2(better.relative_error / tolerance)))
+        off = better.relative_error / tolerance
+        enough = bits + (ceil(log2(off)) if off > 1 else 0)
         return Imprecise(
             f"{one.shown} is too coarse: {found}; the tolerance is {_percent(tolerance)}, "
             f"{bits} bits more give {_percent(better.relative_error)}",

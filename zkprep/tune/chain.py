@@ -8,10 +8,12 @@ until they are not (a Lagrange multiplier: near the best, not proved the best).
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from zkprep.errors import TooLarge, ZkprepError
 from zkprep.models.model import input_specs, output_specs
+from zkprep.room import usable_cores
 from zkprep.tune.choice import Choice, Point
 from zkprep.tune.circuits import Circuits
 from zkprep.tune.entry import entries
@@ -68,8 +70,8 @@ def tuned(
         guessed = [pair for pair in zip(chain, path, strict=True) if not pair[1].exact]
         if not guessed:
             return path
-        for circuits, choice in guessed:
-            circuits.learn(choice.spec)
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            list(pool.map(lambda pair: pair[0].learn(pair[1].spec), guessed))
 
 
 def proof_bytes(choices: Sequence[Choice]) -> int:

@@ -280,10 +280,10 @@ CONSTRUCTS: Mapping[str, Construct] = {
     ),
     "ScatterElements, largest of a number and the updates": broken(
         GatherScatters(),
-        "(float[2,2] u) => (float y)",
+        "(float[3,2] u) => (float y)",
         'y = ScatterElements<reduction="max">(z, i, u)',
         "Reshape Concat Gather Reshape ReduceMax Reshape",
-        i=whole([1, 0], [0, 0]),
+        i=whole([1, 0], [1, 0], [1, 0]),
         z=np.full((2, 2), -9.0, np.float32),
     ),
     "ScatterElements": broken(
