@@ -117,6 +117,8 @@ def _interface(graph: ir.Graph) -> Iterator[Refusal]:
                 yield Refusal(what, str(value.name), "EZKL takes no tensor as an output twice")
             elif what == "output" and value.is_graph_input():
                 yield Refusal(what, str(value.name), "it is an input too, and nothing computes it")
+            elif what == "output" and known(value) is not None:
+                yield Refusal(what, str(value.name), "it is a constant, and nothing computes it")
 
 
 def _why_never(node: ir.Node) -> str:

@@ -10,7 +10,7 @@ from net import Net
 from zkprep.circuit import CircuitSpec
 from zkprep.claims.claim import Split
 from zkprep.cost.loads import Prices
-from zkprep.errors import InputError, TooLarge, UnsupportedModel
+from zkprep.errors import InputError, TooLarge
 from zkprep.models.model import output_specs, save, seeded_inputs
 from zkprep.options import Options
 from zkprep.passes.circuit.winograd import TITLE
@@ -206,13 +206,3 @@ def test_parts_that_would_read_other_regions_before_the_rewrites_are_refused(
         check_chain(slicing, variant, feeds)[-1][1]["y"] for variant in ("plain", "prepared")
     ]
     np.testing.assert_allclose(*outputs, rtol=1e-4, atol=1e-5)
-
-
-def test_an_output_that_no_slice_makes_is_refused_by_name(tmp_path: Path) -> None:
-    net = Net()
-    net.input("x", 1, 4)
-    net.node("Relu", "x", out="y")
-    net.normal("spread", 2)
-    made = prepared(tmp_path, net, "y", "spread")
-    with pytest.raises(UnsupportedModel, match="output 'spread' is a constant, which no slice"):
-        check_chain(cutting.cut(made, Options()), "prepared", seeded_inputs(made.normalised, 1))
